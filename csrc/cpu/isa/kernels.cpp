@@ -1,0 +1,78 @@
+#include "../kernels.h"
+
+#include "lstm_backward.h"
+#include "lstm_cell.h"
+#include "lstm_forward.h"
+
+namespace lrcn_fast::cpu::LRCN_ISA {
+namespace {
+
+template <class S>
+struct Element {
+  using Type = S;
+};
+
+// visit(Element<S>{}) with the element type of a run-time dtype.
+template <class Visitor>
+auto with_dtype(DType dtype, Visitor&& visit) {
+  switch (dtype) {
+    case DType::kFloat64:
+      return visit(Element<double>{});
+    case DType::kFloat16:
+      return visit(Element<Half>{});
+    case DType::kBFloat16:
+      return visit(Element<BFloat16>{});
+    case DType::kFloat32:
+      break;
+  }
+  return visit(Element<float>{});
+}
+
+size_t lstm_forward_workspace(const LstmShape& shape) {
+  LstmForward args{};
+  args.shape = shape;
+  return with_dtype(shape.dtype, [&](auto element) {
+    return ForwardJob<typename decltype(element)::Type>(args, nullptr).workspace_bytes();
+  });
+}
+
+size_t lstm_backward_workspace(const LstmShape& shape) {
+  LstmBackward args{};
+  args.shape = shape;
+  return with_dtype(shape.dtype, [&](auto element) {
+    return BackwardJob<typename decltype(element)::Type>(args, nullptr).workspace_bytes();
+  });
+}
+
+void lstm_forward(const LstmForward& args, const Parallel& parallel) {
+  with_dtype(args.shape.dtype, [&](auto element) {
+    ForwardJob<typename decltype(element)::Type>(args, args.workspace).run(parallel);
+  });
+}
+
+void lstm_backward(const LstmBackward& args, const Parallel& parallel) {
+  with_dtype(args.shape.dtype, [&](auto element) {
+    BackwardJob<typename decltype(element)::Type>(args, args.workspace).run(parallel);
+  });
+}
+
+void lstm_cell_forward(const LstmCellForward& params, const Parallel& parallel) {
+  CellJob<LstmCellForward> job{params};
+  with_dtype(params.dtype, [&](auto element) {
+    parallel.run(params.batch * job.items_per_row, cell_forward<typename decltype(element)::Type>, &job);
+  });
+}
+
+void lstm_cell_backward(const LstmCellBackward& params, const Parallel& parallel) {
+  CellJob<LstmCellBackward> job{params};
+  with_dtype(params.dtype, [&](auto element) {
+    parallel.run(params.batch * job.items_per_row, cell_backward<typename decltype(element)::Type>, &job);
+  });
+}
+
+}  // namespace
+
+const Kernels kernels{lstm_forward_workspace, lstm_backward_workspace, lstm_forward,
+                      lstm_backward,          lstm_cell_forward,       lstm_cell_backward};
+
+}  // namespace lrcn_fast::cpu::LRCN_ISA

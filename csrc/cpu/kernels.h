@@ -1,0 +1,31 @@
+#pragma once
+
+#include "lrcn_fast/lstm.h"
+#include "lrcn_fast/lstm_cell.h"
+
+namespace lrcn_fast::cpu {
+
+// The kernels of one instruction set; csrc/cpu/isa is compiled into one such table for each.
+struct Kernels {
+  size_t (*lstm_forward_workspace)(const LstmShape&);
+  size_t (*lstm_backward_workspace)(const LstmShape&);
+  void (*lstm_forward)(const LstmForward&, const Parallel&);
+  void (*lstm_backward)(const LstmBackward&, const Parallel&);
+  void (*lstm_cell_forward)(const LstmCellForward&, const Parallel&);
+  void (*lstm_cell_backward)(const LstmCellBackward&, const Parallel&);
+};
+
+namespace baseline {
+extern const Kernels kernels;
+}
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace avx512 {
+extern const Kernels kernels;
+}
+
+// The kernels of the instruction set in use.
+const Kernels& kernels();
+
+}  // namespace lrcn_fast::cpu

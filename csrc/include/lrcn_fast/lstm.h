@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lrcn_fast/parallel.h"
+#include "lrcn_fast/types.h"
+
+// The recurrence of one LSTM layer in one direction over a whole sequence.
+//
+// T steps, B rows, H hidden units, P width of the recurrent state (P = H without projection).
+// Gates lie along 4H in the order i, f, g, o. A frame is a pair (t, b); its number in every
+// contiguous (T,B,..) or (B,T,..) buffer is t * frame_step + b * frame_row.
+// All buffers are the caller's, are of `dtype` unless stated, and may be reused after the call.
+namespace lrcn_fast {
+
+struct LstmShape {
+  int64_t steps;      // T
+  int64_t batch;      // B
+  int64_t hidden;     // H
+  int64_t projected;  // P
+  int64_t frame_step;
+  int64_t frame_row;
+  DType dtype;
+  bool reverse;  // scan from each row's last valid step down to 0
+
+  const bool* cont;  // optional, frame (t, b) at t * cont_step + b * cont_row: false starts a sequence
+  int64_t cont_step;
+  int64_t cont_row;
+  const int64_t* lengths;  // optional (B,), each within 0..T: checked by the caller
+
+  const void* weight_hh;  // (4H, P) contiguous
+  const void* weight_hr;  // (P, H) contiguous; null when P = H without projection
+};
+
+struct LstmForward {
+  LstmShape shape;
+  const void* gates;  // input projection and biases; frame (t, b) at t * gates_step + b * gates_row
+  int64_t gates_step;
+  int64_t gates_row;
+  const void* static_gates;  // optional (B, 4H), added at every step
+  const void* h0;            // optional (B, P)
+  const void* c0;            // optional (B, H)
+  void* output;              // (frames, P), zero past the lengths
+  void* h_n;                 // (B, P)
+  void* c_n;                 // (B, H)
+  void* cells;               // optional (frames, H), zero past the lengths
+  void* activations;         // optional (frames, 4H): sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+  void* workspace;           // lstm_forward_workspace_cpu() bytes, 64-byte aligned, contents irrelevant
+};
+
+struct LstmBackward {
+  LstmShape shape;
+  const void* grad_output;  // optional; frame (t, b) at t * grad_output_step + b * grad_output_row
+  int64_t grad_output_step;
+  int64_t grad_output_row;
+  const void* grad_cells;  // optional; frame (t, b) at t * grad_cells_step + b * grad_cells_row
+  int64_t grad_cells_step;
+  int64_t grad_cells_row;
+  const void* grad_h_n;     // optional (B, P)
+  const void* grad_c_n;     // optional (B, H)
+  const void* activations;  // (frames, 4H) of the forward
+  const void* cells;        // (frames, H) of the forward
+  const void* c0;           // optional (B, H)
+  void* grad_gates;         // (frames, 4H), zero past the lengths
+  void* grad_h0;            // (B, P)
+  void* grad_c0;            // (B, H)
+  void* grad_hidden;        // (frames, P) gradient at the projected state; null without projection
+  void* workspace;          // lstm_backward_workspace_cpu() bytes, 64-byte aligned
+};
+
+size_t lstm_forward_workspace_cpu(const LstmShape& shape);
+size_t lstm_backward_workspace_cpu(const LstmShape& shape);
+void lstm_forward_cpu(const LstmForward& args, const Parallel& parallel);
+void lstm_backward_cpu(const LstmBackward& args, const Parallel& parallel);
+
+}  // namespace lrcn_fast

@@ -1,0 +1,70 @@
+"""Checks of the arguments that the functional API and the modules share.
+
+Every error names the argument, what came, and what was expected.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["check_cont", "check_floating", "check_lengths", "check_like", "describe"]
+
+
+def describe(value: object) -> str:
+    """Return what a value is, for an error message."""
+    if isinstance(value, Tensor):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"a {dtype} tensor of shape {tuple(value.shape)} on {value.device}"
+    return f"{type(value).__name__} {value!r}"
+
+
+def check_floating(name: str, value: object) -> Tensor:
+    """Return ``value`` if it is a floating tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name}: expected a tensor, got {describe(value)}")
+    if not value.is_floating_point():
+        raise TypeError(f"{name}: expected a floating dtype, got {describe(value)}")
+    return value
+
+
+def check_like(name: str, value: object, shape: Sequence[int], letters: str, like: Tensor) -> None:
+    """Check the shape of a floating tensor, and that it has the dtype and device of ``like``."""
+    tensor = check_floating(name, value)
+    if tensor.dim() != len(shape) or any(
+        got != expected for got, expected in zip(tensor.shape, shape, strict=True)
+    ):
+        raise ValueError(f"{name}: expected shape {letters} = {tuple(shape)}, got {describe(value)}")
+    if tensor.device != like.device:
+        raise ValueError(f"{name}: expected a tensor on {like.device} like input, got {describe(value)}")
+    if tensor.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+        raise TypeError(f"{name}: expected dtype {like.dtype} like input, got {describe(value)}")
+
+
+def check_cont(cont: object, shape: Sequence[int], letters: str, like: Tensor) -> Tensor:
+    """Return the continuation marks as bool: False where a sequence starts."""
+    if not isinstance(cont, Tensor) or cont.is_complex():
+        raise TypeError(f"cont: expected a tensor of bools or real numbers, got {describe(cont)}")
+    if tuple(cont.shape) != tuple(shape):
+        raise ValueError(f"cont: expected shape {letters} = {tuple(shape)}, got {describe(cont)}")
+    if cont.device != like.device:
+        raise ValueError(f"cont: expected a tensor on {like.device} like input, got {describe(cont)}")
+    return cont if cont.dtype == torch.bool else cont != 0
+
+
+def check_lengths(lengths: object, batch: int, steps: int, like: Tensor) -> Tensor:
+    """Return the lengths as int64 on the device of ``like``.
+
+    Their values are only looked at where that needs no waiting for a device.
+    """
+    if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.is_complex():
+        raise TypeError(f"lengths: expected a tensor of integers, got {describe(lengths)}")
+    if lengths.dtype == torch.bool:
+        raise TypeError(f"lengths: expected a tensor of integers, got {describe(lengths)}")
+    if tuple(lengths.shape) != (batch,):
+        raise ValueError(f"lengths: expected shape (B,) = ({batch},), got {describe(lengths)}")
+    if lengths.device.type == "cpu" and not torch.compiler.is_compiling() and batch > 0:
+        low, high = (int(bound) for bound in torch.aminmax(lengths))
+        if low < 0 or high > steps:
+            raise ValueError(f"lengths: expected values within 0..T = {steps}, got {low}..{high}")
+    return lengths.to(device=like.device, dtype=torch.int64)

@@ -1,0 +1,150 @@
+"""One layer of an LSTM in one direction: its weights, and its run through the operators."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lrcn_fast._arguments import check_like, describe
+from lrcn_fast.backends import Backend
+
+__all__ = ["Run", "Weights", "split_params"]
+
+
+class Weights(NamedTuple):
+    """Parameters of one layer and direction; H hidden, P recurrent width, gate order i, f, g, o."""
+
+    ih: Tensor  # (4H, I)
+    hh: Tensor  # (4H, P)
+    bias_ih: Tensor | None  # (4H,)
+    bias_hh: Tensor | None  # (4H,)
+    hr: Tensor | None  # (P, H)
+    static: Tensor | None  # (4H, S)
+
+    def check(self, input: Tensor, hidden: int, width: int, suffix: str) -> None:
+        """Check all shapes, dtypes and devices against a layer's input (.., I)."""
+        if input.shape[-1] != self.ih.shape[-1]:
+            raise ValueError(
+                f"input: expected last size I = {self.ih.shape[-1]} as in weight_ih{suffix}, "
+                f"got {describe(input)}"
+            )
+        rows = 4 * hidden
+        check_like(f"weight_ih{suffix}", self.ih, (rows, input.shape[-1]), "(4H, I)", input)
+        check_like(f"weight_hh{suffix}", self.hh, (rows, width), "(4H, P)", input)
+        for name, bias in (("bias_ih", self.bias_ih), ("bias_hh", self.bias_hh)):
+            if bias is not None:
+                check_like(name + suffix, bias, (rows,), "(4H,)", input)
+        if self.hr is not None:
+            check_like(f"weight_hr{suffix}", self.hr, (width, hidden), "(P, H)", input)
+        if self.static is not None:
+            shape = (rows, self.static.shape[-1])
+            check_like(f"weight_is{suffix}", self.static, shape, "(4H, S)", input)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The sum of both biases."""
+        if self.bias_ih is None or self.bias_hh is None:
+            return None
+        return self.bias_ih + self.bias_hh
+
+
+def split_params(
+    params: Sequence[Tensor],
+    layers: int,
+    directions: int,
+    bias: bool,
+    projects: bool,
+    static: bool,
+) -> list[Weights]:
+    """Cut a flat list of parameters into one :class:`Weights` per layer and direction.
+
+    Raises:
+        ValueError: the list has another length than these options ask for.
+    """
+    each = 2 + 2 * bias + projects
+    expected = directions * (layers * each + static)
+    if len(params) != expected:
+        raise ValueError(
+            f"params: expected {expected} tensors for {layers} layers and {directions} directions, "
+            f"got {len(params)}"
+        )
+    rest: Iterator[Tensor] = iter(params)
+    return [
+        Weights(
+            next(rest),
+            next(rest),
+            next(rest) if bias else None,
+            next(rest) if bias else None,
+            next(rest) if projects else None,
+            next(rest) if static and index < directions else None,
+        )
+        for index in range(layers * directions)
+    ]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a layer and direction needs beside its input; shapes as in functional.lstm."""
+
+    backend: Backend
+    weights: Weights
+    static: Tensor | None
+    h0: Tensor | None
+    c0: Tensor | None
+    cont: Tensor | None
+    lengths: Tensor | None
+    reverse: bool
+    batch_first: bool
+    needs_grad: bool
+    save_cells: bool
+
+    def sequence(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H) of a whole sequence."""
+        forward = getattr(torch.ops.lrcn_fast, f"lstm_forward{self.backend.suffix}")
+        output, h_n, c_n, cells, _ = forward(
+            torch.ops.lrcn_fast.linear(input, self.weights.ih, self.weights.bias),
+            self.weights.hh,
+            self.weights.hr,
+            self._static_gates(),
+            self.h0,
+            self.c0,
+            self.cont,
+            self.lengths,
+            self.reverse,
+            self.batch_first,
+            self.save_cells or self.needs_grad,
+            self.needs_grad,
+        )
+        return output, h_n, c_n, cells
+
+    def step(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the same for a single step, without packing the recurrent weight for a kernel."""
+        time = 1 if self.batch_first else 0
+        h0, c0 = self.h0, self.c0
+        if self.cont is not None and not self.reverse:
+            carried = self.cont.select(time, 0).unsqueeze(1)
+            h0 = None if h0 is None else torch.where(carried, h0, torch.zeros_like(h0))
+            c0 = None if c0 is None else torch.where(carried, c0, torch.zeros_like(c0))
+        x = input.select(time, 0)
+        if h0 is None and self.needs_grad:
+            # weight_hh has a gradient, of zeros, as it has after longer sequences.
+            h0 = x.new_zeros((x.shape[0], self.weights.hh.shape[1]))
+        gates = torch.ops.lrcn_fast.linear(x, self.weights.ih, self.weights.bias)
+        if h0 is not None:
+            gates = gates + torch.ops.lrcn_fast.linear(h0, self.weights.hh, None)
+        static_gates = self._static_gates()
+        if static_gates is not None:
+            gates = gates + static_gates
+        cell = getattr(torch.ops.lrcn_fast, f"lstm_cell_forward{self.backend.suffix}")
+        h, c, _ = cell(gates, c0)
+        if self.weights.hr is not None:
+            h = torch.ops.lrcn_fast.linear(h, self.weights.hr, None)
+        return h.unsqueeze(time), h, c, c.unsqueeze(time)
+
+    def _static_gates(self) -> Tensor | None:
+        if self.static is None or self.weights.static is None:
+            return None
+        gates: Tensor = torch.ops.lrcn_fast.linear(self.static, self.weights.static, None)
+        return gates

@@ -1,0 +1,10 @@
+"""Which implementation runs a call: native (the compiled kernels) or reference (plain torch).
+
+Choice: the ``backend`` argument, else :func:`use_backend`, else ``LRCN_FAST_BACKEND``, else the
+first by priority that supports the call. An explicit choice works or raises.
+"""
+
+from lrcn_fast.backends.registry import Backend, available, choose, explain, use_backend
+from lrcn_fast.backends.spec import LstmSpec
+
+__all__ = ["Backend", "LstmSpec", "available", "choose", "explain", "use_backend"]

@@ -1,0 +1,34 @@
+"""The compiled kernels of ``lrcn_fast._C``."""
+
+import torch
+
+from lrcn_fast import _loader
+from lrcn_fast.backends.spec import LstmSpec
+
+__all__ = ["name", "priority", "probe", "suffix", "supports"]
+
+name = "native"
+priority = 2
+# Its operators are those of torch.ops.lrcn_fast without a suffix.
+suffix = ""
+
+_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+def probe() -> tuple[str, str] | None:
+    """Return None where the backend is available, else the reason and what to do about it."""
+    if _loader.load() is not None:
+        return None
+    reason, _, fix = str(_loader.reason).partition(": ")
+    return reason, fix
+
+
+def supports(spec: LstmSpec) -> str | None:
+    """Return None, or why the call is not supported."""
+    if spec.device_type != "cpu":
+        return (
+            f"there is no sequence kernel for device type {spec.device_type!r} yet, only for 'cpu'"
+        )
+    if spec.dtype not in _DTYPES:
+        return f"dtype {spec.dtype} is none of float32, float64, bfloat16, float16"
+    return None

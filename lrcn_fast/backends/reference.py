@@ -1,0 +1,19 @@
+"""Plain torch operations, step by step: works everywhere, slowly."""
+
+from lrcn_fast.backends.spec import LstmSpec
+
+__all__ = ["name", "priority", "probe", "suffix", "supports"]
+
+name = "reference"
+priority = 1
+suffix = "_reference"
+
+
+def probe() -> tuple[str, str] | None:
+    """Return None: the backend needs nothing but torch."""
+    return None
+
+
+def supports(spec: LstmSpec) -> str | None:
+    """Return None, or why the call is not supported."""
+    return None if spec.dtype.is_floating_point else f"dtype {spec.dtype} is not a floating one"

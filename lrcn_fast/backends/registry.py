@@ -1,0 +1,152 @@
+"""The list of backends and the choice among them."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, cast
+
+import torch
+
+from lrcn_fast import env
+from lrcn_fast.backends import native, reference
+from lrcn_fast.backends.spec import LstmSpec
+
+__all__ = ["Backend", "available", "choose", "explain", "use_backend"]
+
+
+class Backend(Protocol):
+    """What a module of this package provides to be a backend."""
+
+    name: str
+    priority: int
+    suffix: str
+
+    def probe(self) -> tuple[str, str] | None:
+        """Return None where the backend is available, else the reason and what to do about it."""
+
+    def supports(self, spec: LstmSpec) -> str | None:
+        """Return None, or why the call is not supported."""
+
+
+_BACKENDS = sorted(
+    cast("list[Backend]", [native, reference]), key=lambda backend: -backend.priority
+)
+
+# A plain variable, because torch.compile does not trace context variables: the choice holds for
+# all threads of the process.
+_override: str | None = None
+_warned: set[tuple[str, str]] = set()
+
+
+def available() -> list[tuple[str, str | None, str | None]]:
+    """Return (name, reason, fix) of every backend, best first; reason and fix are None if it works."""
+    rows: list[tuple[str, str | None, str | None]] = []
+    for backend in _BACKENDS:
+        reason, fix = backend.probe() or (None, None)
+        rows.append((backend.name, reason, fix))
+    return rows
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Choose the backend of all calls inside the ``with`` block that name none themselves.
+
+    Args:
+        name: ``"native"``, ``"reference"``, or ``"auto"`` for the automatic choice.
+
+    Raises:
+        ValueError: there is no backend of that name.
+        RuntimeError: it is not available here; the message says why and what to do about it.
+    """
+    global _override
+    if name != "auto":
+        backend = _named(name)
+        missing = backend.probe()
+        if missing is not None:
+            raise RuntimeError(f"backend {name!r} is not available: {missing[0]}; {missing[1]}")
+    previous, _override = _override, name
+    try:
+        yield
+    finally:
+        _override = previous
+
+
+def choose(spec: LstmSpec, requested: str | None = None) -> Backend:
+    """Return the backend that runs a call.
+
+    Args:
+        spec: the call.
+        requested: the caller's choice; None or ``"auto"`` leaves it to use_backend, the
+            environment, and the backends' priorities, in this order.
+
+    Raises:
+        ValueError: there is no backend of the name asked for.
+        RuntimeError: the backend asked for, or none at all, supports the call.
+    """
+    asked = requested if requested is not None else _override
+    if asked is None:
+        asked = env.backend()
+    if asked is not None and asked != "auto":
+        backend = _named(asked)
+        obstacle = _obstacle(backend, spec)
+        if obstacle is None:
+            return backend
+        raise RuntimeError(f"backend {asked!r} cannot run {spec}.\n{explain(spec)}")
+    for backend in _BACKENDS:
+        if _obstacle(backend, spec) is None:
+            if backend is not _BACKENDS[0]:
+                _tell_of_fallback(backend, spec)
+            return backend
+    raise RuntimeError(f"no backend can run {spec}.\n{explain(spec)}")
+
+
+def explain(spec: LstmSpec | None = None) -> str:
+    """Return a table of the backends: whether each works here, for ``spec`` if given, and why not.
+
+    Args:
+        spec: a call, for example ``LstmSpec("cuda", torch.bfloat16, 1024)``.
+    """
+    lines = [f"backends for {spec}:" if spec is not None else "backends:"]
+    chosen = False
+    for backend in _BACKENDS:
+        missing = backend.probe()
+        if missing is not None:
+            state = f"not available: {missing[0]}; {missing[1]}"
+        elif spec is not None and (unsupported := backend.supports(spec)) is not None:
+            state = f"does not support it: {unsupported}"
+        else:
+            state = "works" if chosen else "works, chosen automatically"
+            chosen = True
+        lines.append(f"  {backend.name:<10} {state}")
+    return "\n".join(lines)
+
+
+def _named(name: str) -> Backend:
+    for backend in _BACKENDS:
+        if backend.name == name:
+            return backend
+    names = ", ".join(repr(backend.name) for backend in _BACKENDS)
+    raise ValueError(f"backend: expected 'auto' or one of {names}, got {name!r}")
+
+
+def _obstacle(backend: Backend, spec: LstmSpec) -> str | None:
+    missing = backend.probe()
+    return missing[0] if missing is not None else backend.supports(spec)
+
+
+def _tell_of_fallback(backend: Backend, spec: LstmSpec) -> None:
+    best = _BACKENDS[0]
+    if env.strict():
+        raise RuntimeError(
+            f"LRCN_FAST_STRICT=1 forbids the fallback to backend {backend.name!r} for {spec}.\n"
+            f"{explain(spec)}"
+        )
+    reason = str(_obstacle(best, spec))
+    if torch.compiler.is_compiling() or (backend.name, reason) in _warned:
+        return
+    _warned.add((backend.name, reason))
+    warnings.warn(
+        f"lrcn_fast falls back to the slower backend {backend.name!r}: {best.name}: {reason}. "
+        "LRCN_FAST_STRICT=1 makes this an error, lrcn_fast.use_backend makes it a choice.",
+        stacklevel=2,
+    )

@@ -1,0 +1,225 @@
+"""Stateless LSTM: checks the arguments, chooses a backend, calls the operators."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as torch_functional
+
+import lrcn_fast.ops  # noqa: F401  Defines torch.ops.lrcn_fast.
+from lrcn_fast._arguments import check_cont, check_floating, check_lengths, check_like, describe
+from lrcn_fast._direction import Run, Weights, split_params
+from lrcn_fast.backends import Backend, LstmSpec, choose
+
+__all__ = ["lstm", "lstm_cell"]
+
+
+def lstm(
+    input: Tensor,
+    hx: tuple[Tensor, Tensor] | None,
+    params: Sequence[Tensor],
+    *,
+    num_layers: int = 1,
+    bias: bool = True,
+    batch_first: bool = False,
+    dropout: float = 0.0,
+    training: bool = False,
+    bidirectional: bool = False,
+    proj_size: int = 0,
+    cont: Tensor | None = None,
+    static: Tensor | None = None,
+    lengths: Tensor | None = None,
+    return_cells: bool = False,
+    backend: str | None = None,
+) -> tuple[Any, ...]:
+    """Run a multi-layer LSTM over whole sequences (LRCN section 2; Caffe's LSTM layer).
+
+    T steps, B batch, I input size, H hidden size, P projection size or H, S static size, L layers,
+    D directions. With ``batch_first`` every (T, B, ..) below is (B, T, ..).
+
+    Args:
+        input: (T, B, I), floating, T >= 1.
+        hx: initial h (L*D, B, P) and c (L*D, B, H); zeros when None.
+        params: for each layer and direction ``weight_ih`` (4H, I or D*P), ``weight_hh`` (4H, P), with
+            ``bias`` ``bias_ih`` and ``bias_hh`` (4H,), with ``proj_size`` ``weight_hr`` (P, H), and for
+            layer 0, when ``static`` is given, ``weight_is`` (4H, S). Gate order i, f, g, o.
+        num_layers: L.
+        bias: whether ``params`` has biases.
+        batch_first: layout of input, output, cont and cells.
+        dropout: probability with which the outputs of all layers but the last are dropped in training.
+        training: whether dropout acts.
+        bidirectional: D = 2, a second direction that goes from each row's last step to its first.
+        proj_size: P, or 0 for no projection.
+        cont: (T, B), bool or number. Where it is zero the step starts a new sequence: the previous h
+            and c are replaced by zeros, also at t = 0, where they come from ``hx``. The reverse direction
+            is cleared when it leaves the sequence that starts there.
+        static: (B, S), projected once and added to the gates of layer 0 at every step (x_static).
+        lengths: (B,) integers within 0..T on any device: steps past a row's length do not exist. Their
+            output and cells are zero, h_n and c_n are those of the last step that exists.
+        return_cells: also return the last layer's cell states.
+        backend: a backend's name; None chooses as :mod:`lrcn_fast.backends` says.
+
+    Returns:
+        output (T, B, D*P), (h_n (L*D, B, P), c_n (L*D, B, H)), and with ``return_cells`` the cell states
+        of the last layer (T, B, D*H).
+
+    Raises:
+        ValueError: a shape, device or value is wrong.
+        TypeError: a dtype is wrong.
+        RuntimeError: the backend asked for cannot run the call.
+    """
+    check_floating("input", input)
+    letters = "(B, T, I)" if batch_first else "(T, B, I)"
+    if input.dim() != 3:
+        raise ValueError(f"input: expected 3 dimensions {letters}, got {describe(input)}")
+    batch, steps = input.shape[:2] if batch_first else (input.shape[1], input.shape[0])
+    if steps < 1:
+        raise ValueError(f"input: expected at least one step in {letters}, got {describe(input)}")
+    directions = 2 if bidirectional else 1
+    layers = split_params(params, num_layers, directions, bias, proj_size > 0, static is not None)
+    hidden = layers[0].hh.shape[0] // 4
+    width = proj_size or hidden
+    h0, c0 = _check_states(input, hx, num_layers * directions, batch, width, hidden)
+    starts = None
+    if cont is not None:
+        shape, words = ((batch, steps), "(B, T)") if batch_first else ((steps, batch), "(T, B)")
+        starts = check_cont(cont, shape, words, input)
+    if lengths is not None:
+        lengths = check_lengths(lengths, batch, steps, input)
+    if static is not None and layers[0].static is not None:
+        check_like("static", static, (batch, layers[0].static.shape[-1]), "(B, S)", input)
+    chosen = _choose(input, hidden, proj_size, backend)
+
+    tensors = (input, static, h0, c0, *params)
+    needs_grad = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
+    output = input
+    if lengths is not None and needs_grad:
+        output = _zero_past(lengths, input, batch_first)
+    single = steps == 1 and lengths is None and not torch.compiler.is_exporting()
+    h_n: list[Tensor] = []
+    c_n: list[Tensor] = []
+    cells: list[Tensor] = []
+    for layer in range(num_layers):
+        last = layer == num_layers - 1
+        outputs: list[Tensor] = []
+        cells = []
+        for direction in range(directions):
+            index = layer * directions + direction
+            layers[index].check(output, hidden, width, f"_l{layer}{'_reverse' if direction else ''}")
+            run = Run(
+                backend=chosen,
+                weights=layers[index],
+                static=static if layer == 0 else None,
+                h0=None if h0 is None else h0[index],
+                c0=None if c0 is None else c0[index],
+                cont=starts,
+                lengths=lengths,
+                reverse=direction == 1,
+                batch_first=batch_first,
+                needs_grad=needs_grad,
+                save_cells=last and return_cells,
+            )
+            results = run.step(output) if single else run.sequence(output)
+            for values, value in zip((outputs, h_n, c_n, cells), results, strict=True):
+                values.append(value)
+        output = outputs[0] if directions == 1 else torch.cat(outputs, 2)
+        if not last and dropout > 0:
+            output = torch_functional.dropout(output, dropout, training)
+    result = (output, (torch.stack(h_n), torch.stack(c_n)))
+    if not return_cells:
+        return result
+    return (*result, cells[0] if directions == 1 else torch.cat(cells, 2))
+
+
+def lstm_cell(
+    input: Tensor,
+    hx: tuple[Tensor, Tensor] | None,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+    *,
+    backend: str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Run one LSTM step.
+
+    Args:
+        input: (B, I), floating.
+        hx: previous h (B, H) and c (B, H); zeros when None.
+        weight_ih: (4H, I), gate order i, f, g, o.
+        weight_hh: (4H, H).
+        bias_ih: (4H,), given together with ``bias_hh`` or not at all.
+        bias_hh: (4H,).
+        backend: a backend's name; None chooses as :mod:`lrcn_fast.backends` says.
+
+    Returns:
+        h (B, H) and c (B, H).
+
+    Raises:
+        ValueError: a shape or device is wrong, or one bias is given without the other.
+        TypeError: a dtype is wrong.
+        RuntimeError: the backend asked for cannot run the call.
+    """
+    check_floating("input", input)
+    if input.dim() != 2:
+        raise ValueError(f"input: expected 2 dimensions (B, I), got {describe(input)}")
+    if (bias_ih is None) != (bias_hh is None):
+        given, other = ("bias_ih", "bias_hh") if bias_hh is None else ("bias_hh", "bias_ih")
+        raise ValueError(f"{other}: expected a tensor, because {given} is given, got None")
+    hidden = weight_hh.shape[0] // 4
+    weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, None, None)
+    weights.check(input, hidden, hidden, "")
+    batch = input.shape[0]
+    if hx is not None:
+        check_like("hx[0]", hx[0], (batch, hidden), "(B, H)", input)
+        check_like("hx[1]", hx[1], (batch, hidden), "(B, H)", input)
+    h0, c0 = hx if hx is not None else (None, None)
+    run = Run(
+        backend=_choose(input, hidden, 0, backend),
+        weights=weights,
+        static=None,
+        h0=h0,
+        c0=c0,
+        cont=None,
+        lengths=None,
+        reverse=False,
+        batch_first=False,
+        needs_grad=torch.is_grad_enabled() and weight_hh.requires_grad,
+        save_cells=False,
+    )
+    _, h, c, _ = run.step(input.unsqueeze(0))
+    return h, c
+
+
+def _choose(input: Tensor, hidden: int, proj_size: int, requested: str | None) -> Backend:
+    device_type = input.device.type
+    dtype = input.dtype
+    if torch.is_autocast_enabled(device_type):
+        dtype = torch.get_autocast_dtype(device_type)
+    return choose(LstmSpec(device_type, dtype, hidden, proj_size), requested)
+
+
+def _check_states(
+    input: Tensor,
+    hx: tuple[Tensor, Tensor] | None,
+    count: int,
+    batch: int,
+    width: int,
+    hidden: int,
+) -> tuple[Tensor | None, Tensor | None]:
+    if hx is None:
+        return None, None
+    if not isinstance(hx, tuple | list) or len(hx) != 2:
+        raise TypeError(f"hx: expected a pair of tensors (h_0, c_0), got {describe(hx)}")
+    h0, c0 = hx
+    check_like("hx[0]", h0, (count, batch, width), "(L*D, B, P)", input)
+    check_like("hx[1]", c0, (count, batch, hidden), "(L*D, B, H)", input)
+    return h0, c0
+
+
+def _zero_past(lengths: Tensor, input: Tensor, batch_first: bool) -> Tensor:
+    # What lies past the lengths may be anything, NaN too: it must not reach a weight's gradient.
+    steps = torch.arange(input.shape[1 if batch_first else 0], device=input.device)
+    inside = steps < lengths[:, None] if batch_first else steps[:, None] < lengths
+    return torch.where(inside.unsqueeze(2), input, torch.zeros_like(input))

@@ -1,0 +1,16 @@
+"""LRCN networks."""
+
+from lrcn_fast.models.activity import ActivityConfig, ActivityRecognizer, FrameClassifier
+from lrcn_fast.models.cnn import CNN, CNNConfig, ConvLayer
+from lrcn_fast.models.scores import clip_probabilities, step_loss
+
+__all__ = [
+    "CNN",
+    "ActivityConfig",
+    "ActivityRecognizer",
+    "CNNConfig",
+    "ConvLayer",
+    "FrameClassifier",
+    "clip_probabilities",
+    "step_loss",
+]

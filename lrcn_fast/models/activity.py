@@ -1,0 +1,318 @@
+"""Activity recognition: a CNN on every frame, an LSTM over time, class scores at every step.
+
+:class:`ActivityRecognizer` is the network of the LRCN paper's section 4 (released as
+``train_test_lstm_RGB``); :class:`FrameClassifier` is its single-frame baseline with the same CNN.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lrcn_fast.models.cnn import CNN, CNNConfig, ConvLayer
+from lrcn_fast.models.scores import clip_probabilities, step_loss
+from lrcn_fast.nn import LSTM
+
+__all__ = ["ActivityConfig", "ActivityRecognizer", "FrameClassifier", "State"]
+
+State = tuple[Tensor, Tensor]
+"""h_n and c_n of the LSTM, each (L, B, H)."""
+
+LSTM_FILLER, SCORES_STD = 0.01, 0.01
+
+
+@dataclass(frozen=True)
+class ActivityConfig:
+    """Sizes of an :class:`ActivityRecognizer` or a :class:`FrameClassifier`.
+
+    Attributes:
+        classes: number of classes.
+        cnn: the CNN's sizes.
+        hidden_size: H of the LSTM; of the baseline's fc7.
+        num_layers: L of the LSTM; the baseline ignores it.
+        feature_dropout: dropout after fc6.
+        output_dropout: dropout after the LSTM, or after the baseline's fc7.
+        lstm_filler: LSTM weights are drawn from U(-x, x) and its biases are zero; None leaves
+            torch's own initialisation.
+    """
+
+    classes: int
+    cnn: CNNConfig
+    hidden_size: int = 256
+    num_layers: int = 1
+    feature_dropout: float = 0.9
+    output_dropout: float = 0.5
+    lstm_filler: float | None = LSTM_FILLER
+
+    def __post_init__(self) -> None:
+        for name in ("classes", "hidden_size", "num_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("feature_dropout", "output_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected 0 <= p < 1, got {getattr(self, name)}")
+
+    @classmethod
+    def paper(cls, classes: int = 101, hidden_size: int = 256) -> "ActivityConfig":
+        """The released network: hyb2 at 227 pixels, fc6 4096, LSTM 256, dropout 0.9 and 0.5."""
+        return cls(classes=classes, cnn=CNNConfig.hyb2(), hidden_size=hidden_size)
+
+    @classmethod
+    def small(
+        cls,
+        classes: int,
+        *,
+        image_size: tuple[int, int] = (32, 32),
+        in_channels: int = 3,
+        fc6: int = 128,
+        hidden_size: int = 128,
+    ) -> "ActivityConfig":
+        """A network that trains from scratch on a CPU in a minute or so."""
+        return cls(
+            classes=classes,
+            cnn=CNNConfig.small(fc6, image_size, in_channels),
+            hidden_size=hidden_size,
+            feature_dropout=0.0,
+            output_dropout=0.0,
+            lstm_filler=None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, strings, lists and dicts only, as JSON and ``weights_only`` loading want it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ActivityConfig":
+        """The inverse of :meth:`to_dict`, also after a trip through JSON."""
+        cnn = dict(values["cnn"])
+        cnn["layers"] = tuple(ConvLayer(**layer) for layer in cnn["layers"])
+        cnn["image_size"] = tuple(cnn["image_size"])
+        return cls(**{**values, "cnn": CNNConfig(**cnn)})
+
+
+class _ClipModel(nn.Module):
+    """What the recogniser and its baseline share: the CNN on all frames at once, and the loss."""
+
+    def __init__(self, config: ActivityConfig) -> None:
+        super().__init__()
+        if not isinstance(config, ActivityConfig):
+            raise TypeError(f"config: expected an ActivityConfig, got {type(config).__name__}")
+        self.config = config
+        self.cnn = CNN(config.cnn)
+
+    def _features(self, frames: Tensor, training: bool) -> Tensor:
+        """Frames (T, B, C, Y, X) to fc6 with ReLU and dropout (T, B, fc6)."""
+        if not isinstance(frames, Tensor):
+            raise TypeError(f"frames: expected a tensor, got {type(frames).__name__}")
+        if frames.dim() != 5 or 0 in frames.shape[:2]:
+            raise ValueError(
+                "frames: expected shape (T, B, C, Y, X) with T and B at least 1, "
+                f"got {tuple(frames.shape)}"
+            )
+        if not frames.is_floating_point():
+            raise TypeError(
+                f"frames: expected a floating dtype, got {frames.dtype}; "
+                "convert the pixels and subtract the mean first"
+            )
+        steps, batch = frames.shape[:2]
+        fc6 = F.relu(self.cnn(frames.flatten(0, 1)))
+        return F.dropout(fc6, self.config.feature_dropout, training).view(steps, batch, -1)
+
+    def _init_scores(self, layer: nn.Linear) -> None:
+        nn.init.normal_(layer.weight, std=SCORES_STD)
+        nn.init.zeros_(layer.bias)
+
+    def loss(self, scores: Tensor, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Mean cross-entropy of the valid steps, see :func:`lrcn_fast.models.scores.step_loss`."""
+        return step_loss(scores, labels, lengths)
+
+
+class ActivityRecognizer(_ClipModel):
+    """CNN -> fc6 -> ReLU -> dropout -> LSTM -> dropout -> class scores at every step.
+
+    Args:
+        config: all sizes; or give them by keyword (``classes``, ``cnn``, ``hidden_size``, ..).
+        lstm: builds the recurrent layer from (input size, hidden size, layers);
+            ``torch.nn.LSTM`` serves as well, without ``cont`` and ``lengths``.
+
+    Shapes are time-major: frames (T, B, C, Y, X), scores (T, B, classes), frame t of stream b being
+    row t*B + b of the CNN's batch, as in Caffe.
+    """
+
+    def __init__(
+        self,
+        config: ActivityConfig | None = None,
+        *,
+        lstm: Callable[[int, int, int], nn.Module] = LSTM,
+        **sizes: Any,
+    ) -> None:
+        if config is not None and sizes:
+            raise TypeError(f"give config or sizes by keyword, not both; got also {sorted(sizes)}")
+        super().__init__(config if config is not None else ActivityConfig(**sizes))
+        config = self.config
+        self.lstm = lstm(config.cnn.fc6, config.hidden_size, config.num_layers)
+        self.fc8 = nn.Linear(config.hidden_size, config.classes)
+        self.reset_parameters()
+
+    @classmethod
+    def paper(cls, classes: int = 101, hidden_size: int = 256) -> "ActivityRecognizer":
+        """The paper's network, see :meth:`ActivityConfig.paper`."""
+        return cls(ActivityConfig.paper(classes, hidden_size))
+
+    @classmethod
+    def small(cls, classes: int, **sizes: Any) -> "ActivityRecognizer":
+        """A network for CPUs, see :meth:`ActivityConfig.small`."""
+        return cls(ActivityConfig.small(classes, **sizes))
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all weights anew as the configuration says."""
+        self.cnn.reset_parameters()
+        self._init_scores(self.fc8)
+        if self.config.lstm_filler is None:
+            self.lstm.reset_parameters()  # type: ignore[operator]
+            return
+        for name, parameter in self.lstm.named_parameters():
+            if name.startswith("bias"):
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.uniform_(parameter, -self.config.lstm_filler, self.config.lstm_filler)
+
+    def forward(
+        self,
+        frames: Tensor,
+        hx: State | None = None,
+        *,
+        cont: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """Score every step of a batch of clips.
+
+        Args:
+            frames: (T, B, C, Y, X), floating, preprocessed.
+            hx: h and c, each (L, B, H), to carry on from; zeros when None.
+            cont: (T, B), zero where a step starts a new clip.
+            lengths: (B,) integer, the steps of each clip that count.
+
+        Returns:
+            Scores (T, B, classes) and the state after the last valid step.
+
+        Raises:
+            TypeError: ``frames`` is no floating tensor; ``cont`` or ``lengths`` came and the
+                recurrent layer is a ``torch.nn.LSTM``, which has neither.
+            ValueError: shapes do not fit.
+        """
+        return self._run(frames, hx, cont, lengths, self.training)
+
+    def _run(
+        self,
+        frames: Tensor,
+        hx: State | None,
+        cont: Tensor | None,
+        lengths: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, State]:
+        options = {
+            name: value
+            for name, value in (("cont", cont), ("lengths", lengths))
+            if value is not None
+        }
+        if options and isinstance(self.lstm, nn.LSTM):
+            raise TypeError(
+                f"{' and '.join(options)}: torch.nn.LSTM does not take this; use lrcn_fast.LSTM"
+            )
+        output, state = self.lstm(self._features(frames, training), hx, **options)
+        return self.fc8(F.dropout(output, self.config.output_dropout, training)), state
+
+    @torch.no_grad()
+    def predict(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        """Class probabilities of each clip: the mean of its steps' softmax, without dropout.
+
+        Args:
+            frames: (T, B, C, Y, X), floating.
+            lengths: (B,) integer, the steps of each clip that count.
+
+        Returns:
+            (B, classes); all zero for a clip of length 0.
+        """
+        scores, _ = self._run(frames, None, None, lengths, training=False)
+        return clip_probabilities(scores, lengths)
+
+    @torch.no_grad()
+    def step(
+        self, frames: Tensor, state: State | None = None, *, cont: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Score one more frame of each running stream, without dropout.
+
+        Args:
+            frames: (B, C, Y, X), floating.
+            state: what the previous call returned; None at the start.
+            cont: (B,), zero for the streams that start anew with this frame.
+
+        Returns:
+            Scores (B, classes) and the state for the next call.
+        """
+        if not isinstance(frames, Tensor) or frames.dim() != 4:
+            got = tuple(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
+            raise ValueError(f"frames: expected one step (B, C, Y, X), got {got}")
+        scores, state = self._run(
+            frames.unsqueeze(0), state, None if cont is None else cont.unsqueeze(0), None, False
+        )
+        return scores[0], state
+
+    @torch.no_grad()
+    def stream(
+        self, chunks: Iterable[tuple[Tensor, Tensor | None]], state: State | None = None
+    ) -> Iterator[Tensor]:
+        """Score an endless video piece by piece; the same scores as :meth:`forward` on the whole.
+
+        Args:
+            chunks: (frames (T, B, C, Y, X), cont (T, B) or None), T as it comes. The batch stays
+                the same, since each row carries its own state.
+            state: h and c to carry on from.
+
+        Yields:
+            Scores (T, B, classes) of each chunk, without dropout.
+        """
+        for frames, cont in chunks:
+            scores, state = self._run(frames, state, cont, None, training=False)
+            yield scores
+
+
+class FrameClassifier(_ClipModel):
+    """The single-frame baseline: CNN -> fc6 -> fc7 -> class scores of each frame by itself.
+
+    Dropout follows fc6 and fc7. It takes and gives what :class:`ActivityRecognizer` does, except
+    for a state, which it lacks.
+
+    Args:
+        config: all sizes; ``hidden_size`` is the width of fc7.
+    """
+
+    def __init__(self, config: ActivityConfig) -> None:
+        super().__init__(config)
+        self.fc7 = nn.Linear(config.cnn.fc6, config.hidden_size)
+        self.fc8 = nn.Linear(config.hidden_size, config.classes)
+        if config.cnn.init == "he":
+            nn.init.kaiming_normal_(self.fc7.weight, nonlinearity="relu")
+            nn.init.zeros_(self.fc7.bias)
+        else:
+            self._init_scores(self.fc7)
+        self._init_scores(self.fc8)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Frames (T, B, C, Y, X) to scores (T, B, classes), each frame by itself."""
+        return self._run(frames, self.training)
+
+    def _run(self, frames: Tensor, training: bool) -> Tensor:
+        fc7 = F.relu(self.fc7(self._features(frames, training)))
+        scores: Tensor = self.fc8(F.dropout(fc7, self.config.output_dropout, training))
+        return scores
+
+    @torch.no_grad()
+    def predict(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        """Class probabilities (B, classes): the mean of the frames' softmax, without dropout."""
+        return clip_probabilities(self._run(frames, training=False), lengths)

@@ -1,0 +1,227 @@
+"""``LSTM``: torch.nn.LSTM's contract, with resets, static input, lengths and cell states."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter, RNNBase, init
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from lrcn_fast import functional
+from lrcn_fast._arguments import describe
+
+__all__ = ["LSTM"]
+
+
+# Not a subclass of torch.nn.LSTM: torch.compile breaks the graph at every instance of that.
+class LSTM(RNNBase):
+    """Multi-layer long short-term memory.
+
+    Parameters, their names, shapes and initial values, and the state_dict are those of
+    :class:`torch.nn.LSTM`, so either module loads the other's weights.
+
+    Args:
+        input_size: I.
+        hidden_size: H.
+        num_layers: L.
+        bias: whether there are ``bias_ih`` and ``bias_hh``.
+        batch_first: input, output, cont and cells are (B, T, ..) instead of (T, B, ..).
+        dropout: probability with which outputs of all layers but the last are dropped in training.
+        bidirectional: add a second direction, D = 2.
+        proj_size: width P of the projected state, 0 for none.
+        device: device of the parameters.
+        dtype: dtype of the parameters.
+        static_size: S, the size of an input that is the same at all steps of a sequence; it adds
+            ``weight_is_l0`` (4H, S) and, when bidirectional, ``weight_is_l0_reverse``.
+            This is ``x_static`` of Caffe's LSTM layer.
+    """
+
+    static_size: int
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        *,
+        static_size: int = 0,
+    ) -> None:
+        if not isinstance(static_size, int) or static_size < 0:
+            raise ValueError(f"static_size: expected an integer >= 0, got {static_size!r}")
+        super().__init__(
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            proj_size,
+            device=device,
+            dtype=dtype,
+        )
+        self.static_size = static_size
+        if static_size == 0:
+            return
+        # After the others, so that those are initialised as torch.nn.LSTM's are under the same seed.
+        bound = 1.0 / math.sqrt(hidden_size)
+        for name in self._static_names():
+            weight = torch.empty((4 * hidden_size, static_size), device=device, dtype=dtype)
+            self.register_parameter(name, Parameter(weight))
+            init.uniform_(weight, -bound, bound)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Tensor, Tensor] | None = None,
+        *,
+        cont: Tensor | None = None,
+        static: Tensor | None = None,
+        lengths: Tensor | None = None,
+        return_cells: bool = False,
+    ) -> tuple[Any, ...]:
+        """Run the LSTM over whole sequences.
+
+        Args:
+            input: (T, B, I), with ``batch_first`` (B, T, I), unbatched (T, I), or a PackedSequence.
+            hx: initial h (L*D, B, P) and c (L*D, B, H), unbatched without B; zeros when None.
+            cont: (T, B), with ``batch_first`` (B, T), unbatched (T,); bool or number. Where it is
+                zero the step starts a new sequence and the previous state is replaced by zeros.
+                The reverse direction is cleared when it leaves the sequence that starts there.
+            static: (B, S), unbatched (S,), added to the gates of the first layer at every step.
+            lengths: (B,) integers within 0..T, on any device and in any order: steps past a row's
+                length do not exist, as in a PackedSequence. Not with a PackedSequence.
+            return_cells: also return the last layer's cell states.
+
+        Returns:
+            output (T, B, D*P), (h_n (L*D, B, P), c_n (L*D, B, H)), and with ``return_cells`` the
+            cell states (T, B, D*H). A PackedSequence in gives PackedSequences out, and rows of
+            hx, static and cont are in the order the sequences had before packing.
+
+        Raises:
+            ValueError: a shape, device or value is wrong.
+            TypeError: a dtype is wrong.
+        """
+        if (static is not None) != (self.static_size > 0):
+            wanted = f"a tensor (B, {self.static_size})" if self.static_size else "None"
+            raise ValueError(
+                f"static: expected {wanted} because static_size={self.static_size}, "
+                f"got {describe(static)}"
+            )
+        if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise ValueError("lengths: expected None, because a PackedSequence has its own")
+            return self._packed(input, hx, cont, static, return_cells)
+        if isinstance(input, Tensor) and input.dim() == 2:
+            return self._unbatched(input, hx, cont, static, lengths, return_cells)
+        return self._padded(
+            input, hx, self.batch_first, cont=cont, static=static, lengths=lengths, return_cells=return_cells
+        )  # fmt: skip
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: there is no layout of the parameters in memory that would be faster."""
+
+    def _static_names(self) -> list[str]:
+        names = ["weight_is_l0", "weight_is_l0_reverse"]
+        return names[: 2 if self.bidirectional else 1] if self.static_size > 0 else []
+
+    def _params(self) -> list[Tensor]:
+        statics = self._static_names()
+        params: list[Tensor] = []
+        for index, names in enumerate(self._all_weights):
+            params.extend(getattr(self, name) for name in names)
+            if index < len(statics):
+                params.append(getattr(self, statics[index]))
+        return params
+
+    def _padded(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None, batch_first: bool, **options: Any
+    ) -> tuple[Any, ...]:
+        return functional.lstm(
+            input,
+            hx,
+            self._params(),
+            num_layers=self.num_layers,
+            bias=self.bias,
+            batch_first=batch_first,
+            dropout=self.dropout,
+            training=self.training,
+            bidirectional=self.bidirectional,
+            proj_size=self.proj_size,
+            **options,
+        )
+
+    def _unbatched(
+        self,
+        input: Tensor,
+        hx: tuple[Tensor, Tensor] | None,
+        cont: Tensor | None,
+        static: Tensor | None,
+        lengths: Tensor | None,
+        return_cells: bool,
+    ) -> tuple[Any, ...]:
+        for name, value, dims in (("cont", cont, 1), ("static", static, 1), ("lengths", lengths, 0)):
+            if value is not None and (not isinstance(value, Tensor) or value.dim() != dims):
+                raise ValueError(
+                    f"{name}: expected {dims} dimensions, because input is unbatched, "
+                    f"got {describe(value)}"
+                )
+        if hx is not None and any(state.dim() != 2 for state in hx):
+            raise ValueError(
+                f"hx: expected 2 dimensions (L*D, H), because input is unbatched, "
+                f"got {', '.join(describe(state) for state in hx)}"
+            )
+        output, (h_n, c_n), *cells = self._padded(
+            input.unsqueeze(1),
+            None if hx is None else (hx[0].unsqueeze(1), hx[1].unsqueeze(1)),
+            False,
+            cont=None if cont is None else cont.unsqueeze(1),
+            static=None if static is None else static.unsqueeze(0),
+            lengths=None if lengths is None else lengths.unsqueeze(0),
+            return_cells=return_cells,
+        )
+        states = (h_n.squeeze(1), c_n.squeeze(1))
+        return (output.squeeze(1), states, *(cell.squeeze(1) for cell in cells))
+
+    def _packed(
+        self,
+        input: PackedSequence,
+        hx: tuple[Tensor, Tensor] | None,
+        cont: Tensor | None,
+        static: Tensor | None,
+        return_cells: bool,
+    ) -> tuple[Any, ...]:
+        # In the order of the lengths, as packing left them; the caller's order returns with h_n and c_n.
+        order, back = input.sorted_indices, input.unsorted_indices
+        padded, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))
+        if cont is not None and self.batch_first:
+            cont = cont.transpose(0, 1)
+        if order is not None:
+            hx = None if hx is None else (hx[0].index_select(1, order), hx[1].index_select(1, order))
+            cont = None if cont is None else cont.index_select(1, order)
+            static = None if static is None else static.index_select(0, order)
+        output, (h_n, c_n), *cells = self._padded(
+            padded, hx, False, cont=cont, static=static, lengths=lengths, return_cells=return_cells
+        )
+        if back is not None:
+            h_n, c_n = h_n.index_select(1, back), c_n.index_select(1, back)
+
+        def pack(sequence: Tensor) -> PackedSequence:
+            data = pack_padded_sequence(sequence, lengths).data
+            return PackedSequence(data, input.batch_sizes, order, back)
+
+        return (pack(output), (h_n, c_n), *(pack(cell) for cell in cells))
+
+    def extra_repr(self) -> str:
+        """Describe the options that differ from their defaults."""
+        text: str = super().extra_repr()
+        return f"{text}, static_size={self.static_size}" if self.static_size else text

@@ -1,0 +1,12 @@
+"""The operators of ``torch.ops.lrcn_fast``: schema, fake kernel, autograd and autocast of each.
+
+The kernels themselves are registered by the extension (CPU, CUDA) and, for the operators whose
+name ends in ``_reference``, here by :mod:`lrcn_fast.reference` for every device.
+"""
+
+from lrcn_fast import _loader
+from lrcn_fast.ops import linear, lstm, lstm_cell
+
+__all__ = ["linear", "lstm", "lstm_cell"]
+
+_loader.load()

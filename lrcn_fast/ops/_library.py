@@ -1,0 +1,73 @@
+"""Definition of an operator of ``torch.ops.lrcn_fast`` from its parts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+__all__ = ["define", "define_undifferentiable", "implement"]
+
+_NAMESPACE = "lrcn_fast"
+# Kept for the life of the process: a library that is collected takes its operators along.
+_library = torch.library.Library(_NAMESPACE, "DEF")
+
+
+def define(
+    name: str,
+    signature: str,
+    *,
+    fake: Callable[..., Any],
+    setup_context: Callable[..., None],
+    backward: Callable[..., Any],
+) -> None:
+    """Define an operator with its fake kernel, its gradient and its rule under autocast."""
+    _define(name, signature, fake)
+    torch.library.register_autograd(
+        f"{_NAMESPACE}::{name}", backward, setup_context=setup_context, lib=_library
+    )
+    _register_autocast(name, "cpu", "AutocastCPU")
+    _register_autocast(name, "cuda", "AutocastCUDA")
+
+
+def define_undifferentiable(name: str, signature: str, *, fake: Callable[..., Any]) -> None:
+    """Define an operator that forms gradients and refuses to be differentiated itself."""
+
+    def backward(ctx: Any, *grads: Any) -> None:
+        raise RuntimeError(
+            f"lrcn_fast::{name}: second derivatives are not implemented; "
+            "lrcn_fast.reference.lstm is made of ordinary torch operations and has them"
+        )
+
+    _define(name, signature, fake)
+    torch.library.register_autograd(f"{_NAMESPACE}::{name}", backward, lib=_library)
+
+
+def implement(name: str, function: Callable[..., Any]) -> None:
+    """Register an implementation for every device."""
+    _library.impl(name, function, "CompositeExplicitAutograd")
+
+
+def _define(name: str, signature: str, fake: Callable[..., Any]) -> None:
+    _library.define(name + signature, tags=(torch.Tag.pt2_compliant_tag,))
+    torch.library.register_fake(f"{_NAMESPACE}::{name}", fake, lib=_library)
+
+
+def _register_autocast(name: str, device_type: str, key: str) -> None:
+    operator = getattr(torch.ops.lrcn_fast, name).default
+
+    # torch.library.register_autocast takes one dtype for good; the user's choice is known only here.
+    def rule(*args: Any) -> Any:
+        dtype = torch.get_autocast_dtype(device_type)
+        with torch.autocast(device_type, enabled=False):
+            return operator(*(_cast(argument, dtype) for argument in args))
+
+    _library.impl(name, rule, key)
+
+
+def _cast(argument: Any, dtype: torch.dtype) -> Any:
+    """Cast as torch's own rules do: floating tensors, but not float64."""
+    if not isinstance(argument, torch.Tensor):
+        return argument
+    if not argument.is_floating_point() or argument.dtype == torch.float64:
+        return argument
+    return argument.to(dtype)

@@ -1,0 +1,197 @@
+"""``lrcn_fast::lstm_forward`` and ``lstm_backward``, native and ``_reference``.
+
+One layer in one direction over a whole sequence; see :mod:`lrcn_fast.reference.lstm` for the
+meaning of every argument. The gates come in with the input products and the biases already in
+them, and the gradients of the weights are formed here from the gradients at the gates: both are
+one product of the library for all T steps.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrcn_fast import reference
+from lrcn_fast.ops import _library
+
+__all__: list[str] = []
+
+_FORWARD = (
+    "(Tensor gates, Tensor weight_hh, Tensor? weight_hr, Tensor? static_gates, Tensor? h0, "
+    "Tensor? c0, Tensor? cont, Tensor? lengths, bool reverse, bool batch_first, "
+    "bool save_cells, bool save_activations) "
+    "-> (Tensor output, Tensor h_n, Tensor c_n, Tensor cells, Tensor activations)"
+)
+_BACKWARD = (
+    "(Tensor? grad_output, Tensor? grad_h_n, Tensor? grad_c_n, Tensor? grad_cells, Tensor activations, "
+    "Tensor cells, Tensor weight_hh, Tensor? weight_hr, Tensor? c0, Tensor? cont, "
+    "Tensor? lengths, bool reverse, bool batch_first) "
+    "-> (Tensor grad_gates, Tensor grad_h0, Tensor grad_c0, Tensor grad_hidden)"
+)
+
+
+def _fake_forward(
+    gates: Tensor,
+    weight_hh: Tensor,
+    weight_hr: Tensor | None = None,
+    static_gates: Tensor | None = None,
+    h0: Tensor | None = None,
+    c0: Tensor | None = None,
+    cont: Tensor | None = None,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    save_cells: bool = False,
+    save_activations: bool = False,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    outer = gates.shape[:2]
+    batch = outer[0] if batch_first else outer[1]
+    hidden, width = gates.shape[2] // 4, weight_hh.shape[1]
+    return (
+        gates.new_empty((*outer, width)),
+        gates.new_empty((batch, width)),
+        gates.new_empty((batch, hidden)),
+        gates.new_empty((*outer, hidden) if save_cells else (0,)),
+        gates.new_empty((*outer, 4 * hidden) if save_activations else (0,)),
+    )
+
+
+def _fake_backward(
+    grad_output: Tensor | None,
+    grad_h_n: Tensor | None,
+    grad_c_n: Tensor | None,
+    grad_cells: Tensor | None,
+    activations: Tensor,
+    cells: Tensor,
+    weight_hh: Tensor,
+    weight_hr: Tensor | None = None,
+    c0: Tensor | None = None,
+    cont: Tensor | None = None,
+    lengths: Tensor | None = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    outer = activations.shape[:2]
+    batch = outer[0] if batch_first else outer[1]
+    hidden, width = cells.shape[2], weight_hh.shape[1]
+    return (
+        activations.new_empty((*outer, 4 * hidden)),
+        activations.new_empty((batch, width)),
+        activations.new_empty((batch, hidden)),
+        activations.new_empty((0,) if weight_hr is None else (*outer, width)),
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    _, weight_hh, weight_hr, static_gates, h0, c0, cont, lengths, reverse, batch_first, *_ = inputs
+    states, _, _, cells, activations = output
+    ctx.save_for_backward(weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations)
+    ctx.has_static = static_gates is not None
+    ctx.reverse, ctx.batch_first = reverse, batch_first
+    ctx.set_materialize_grads(False)
+
+
+def _previous_states(
+    states: Tensor,
+    h0: Tensor | None,
+    cont: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    batch_first: bool,
+) -> Tensor:
+    """The state (T, B, P) that each step's recurrent product read; anything past the lengths."""
+    time = 1 if batch_first else 0
+    steps = states.shape[time]
+    initial = torch.zeros_like(states.select(time, 0)) if h0 is None else h0
+    inner = states.narrow(time, 1 if reverse else 0, steps - 1)
+    ends = [inner, initial.unsqueeze(time)] if reverse else [initial.unsqueeze(time), inner]
+    previous = torch.cat(ends, time)
+    last = None
+    if reverse and lengths is not None:
+        index = torch.arange(steps, device=states.device)
+        last = index == lengths[:, None] - 1 if batch_first else index[:, None] == lengths - 1
+        if h0 is not None:
+            previous = torch.where(last.unsqueeze(2), initial.unsqueeze(time), previous)
+    if cont is None:
+        return previous
+    carried = cont
+    if reverse:
+        ending = torch.ones_like(cont.narrow(time, 0, 1))
+        carried = torch.cat([cont.narrow(time, 1, steps - 1), ending], time)
+        carried = carried if last is None else carried | last
+    return torch.where(carried.unsqueeze(2), previous, torch.zeros_like(previous))
+
+
+def _gradient_at_weight_hh(
+    grad_gates: Tensor,
+    states: Tensor,
+    h0: Tensor | None,
+    cont: Tensor | None,
+    lengths: Tensor | None,
+    reverse: bool,
+    batch_first: bool,
+) -> Tensor:
+    if cont is None and lengths is None and not batch_first:
+        # The shifted states are a slice: no copy of the sequence is needed.
+        steps = states.shape[0]
+        current = grad_gates.narrow(0, 0 if reverse else 1, steps - 1).flatten(0, 1)
+        previous = states.narrow(0, 1 if reverse else 0, steps - 1).flatten(0, 1)
+        grad = current.t() @ previous
+        return grad if h0 is None else grad.addmm_(grad_gates[-1 if reverse else 0].t(), h0)
+    previous = _previous_states(states, h0, cont, lengths, reverse, batch_first)
+    return grad_gates.flatten(0, 1).t() @ previous.flatten(0, 1)
+
+
+def _backward_of(suffix: str) -> Any:
+    def backward(
+        ctx: Any,
+        grad_output: Tensor | None,
+        grad_h_n: Tensor | None,
+        grad_c_n: Tensor | None,
+        grad_cells: Tensor | None,
+        grad_activations: Tensor | None,
+    ) -> tuple[Tensor | None, ...]:
+        weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
+        if activations.dim() != 3 or cells.dim() != 3:
+            raise RuntimeError(
+                f"lrcn_fast::lstm_forward{suffix}: a gradient is asked for, but the forward was called "
+                "without save_cells=True and save_activations=True"
+            )
+        _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0, *_ = ctx.needs_input_grad
+        shape_args = (cont, lengths, ctx.reverse, ctx.batch_first)
+        grad_gates, grad_h0, grad_c0, grad_hidden = getattr(
+            torch.ops.lrcn_fast, f"lstm_backward{suffix}"
+        )(
+            grad_output, grad_h_n, grad_c_n, grad_cells, activations, cells, weight_hh, weight_hr, c0,
+            *shape_args,
+        )  # fmt: skip
+        grad_hh = grad_hr = None
+        if needs_hh:
+            grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *shape_args)
+        if needs_hr:
+            unprojected = activations[..., -cells.shape[2] :] * cells.tanh()
+            grad_hr = grad_hidden.flatten(0, 1).t() @ unprojected.flatten(0, 1)
+        return (
+            grad_gates,
+            grad_hh,
+            grad_hr,
+            grad_gates.sum(1 if ctx.batch_first else 0) if needs_static else None,
+            grad_h0 if needs_h0 else None,
+            grad_c0 if needs_c0 else None,
+            *[None] * 6,
+        )
+
+    return backward
+
+
+for _suffix in ("", "_reference"):
+    _library.define(
+        f"lstm_forward{_suffix}",
+        _FORWARD,
+        fake=_fake_forward,
+        setup_context=_setup_context,
+        backward=_backward_of(_suffix),
+    )
+    _library.define_undifferentiable(f"lstm_backward{_suffix}", _BACKWARD, fake=_fake_backward)
+_library.implement("lstm_forward_reference", reference.lstm_forward)
+_library.implement("lstm_backward_reference", reference.lstm_backward)

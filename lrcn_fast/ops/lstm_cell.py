@@ -1,0 +1,69 @@
+"""``lrcn_fast::lstm_cell_forward`` and ``lstm_cell_backward``, native and ``_reference``.
+
+The pointwise part of one step; see :mod:`lrcn_fast.reference.lstm_cell`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrcn_fast import reference
+from lrcn_fast.ops import _library
+
+__all__: list[str] = []
+
+_FORWARD = "(Tensor gates, Tensor? c0) -> (Tensor h, Tensor c, Tensor activations)"
+_BACKWARD = (
+    "(Tensor? grad_h, Tensor? grad_c, Tensor activations, Tensor c, Tensor? c0) "
+    "-> (Tensor grad_gates, Tensor grad_c0)"
+)
+
+
+def _fake_forward(gates: Tensor, c0: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    batch, hidden = gates.shape[0], gates.shape[1] // 4
+    return (
+        gates.new_empty((batch, hidden)),
+        gates.new_empty((batch, hidden)),
+        gates.new_empty((batch, 4 * hidden)),
+    )
+
+
+def _fake_backward(
+    grad_h: Tensor | None,
+    grad_c: Tensor | None,
+    activations: Tensor,
+    c: Tensor,
+    c0: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    return activations.new_empty(activations.shape), c.new_empty(c.shape)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    _, c, activations = output
+    ctx.save_for_backward(activations, c, inputs[1])
+    ctx.set_materialize_grads(False)
+
+
+def _backward_of(suffix: str) -> Any:
+    def backward(
+        ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None, grad_activations: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        operator = getattr(torch.ops.lrcn_fast, f"lstm_cell_backward{suffix}")
+        grad_gates, grad_c0 = operator(grad_h, grad_c, *ctx.saved_tensors)
+        return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
+
+    return backward
+
+
+for _suffix in ("", "_reference"):
+    _library.define(
+        f"lstm_cell_forward{_suffix}",
+        _FORWARD,
+        fake=_fake_forward,
+        setup_context=_setup_context,
+        backward=_backward_of(_suffix),
+    )
+    _library.define_undifferentiable(f"lstm_cell_backward{_suffix}", _BACKWARD, fake=_fake_backward)
+_library.implement("lstm_cell_forward_reference", reference.lstm_cell_forward)
+_library.implement("lstm_cell_backward_reference", reference.lstm_cell_backward)

@@ -1,0 +1,16 @@
+"""Plain PyTorch definitions of every operator: the oracle of all kernels and the slowest backend.
+
+Nothing here imports anything but torch. Each function has the signature of the operator of the
+same name, and the meaning of an operator is what the code here does.
+"""
+
+from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward
+from lrcn_fast.reference.lstm_cell import lstm_cell_backward, lstm_cell_forward
+
+__all__ = [
+    "lstm",
+    "lstm_backward",
+    "lstm_cell_backward",
+    "lstm_cell_forward",
+    "lstm_forward",
+]

@@ -1,0 +1,165 @@
+"""A plain training loop that can be interrupted at any time and resumed to the same result."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lrcn_fast.models import ActivityRecognizer, FrameClassifier, clip_probabilities
+from lrcn_fast.training.checkpoint import load_state, save_state
+
+__all__ = ["TrainingConfig", "train", "warmup_cosine"]
+
+StrPath = str | PathLike[str]
+Record = dict[str, Any]
+Batches = Callable[[int], tuple[Tensor, Tensor]]
+"""Step number to frames (T, B, C, Y, X) and labels (B,). The same step gives the same batch."""
+
+
+class Progress(Protocol):
+    """What the loop asks of a progress bar; tqdm is one."""
+
+    def update(self, n: int = 1) -> Any: ...
+    def set_postfix_str(self, s: str) -> Any: ...
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Attributes:
+        steps: optimiser steps.
+        learning_rate: of Adam, at the top of its schedule.
+        warmup: steps of linear rise before the cosine fall.
+        clip_norm: gradients are scaled down to this L2 norm over all parameters.
+        every: steps between two records, each followed by a checkpoint.
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    warmup: int = 50
+    clip_norm: float = 5.0
+    every: int = 50
+
+
+def warmup_cosine(step: int, steps: int, warmup: int) -> float:
+    """Factor on the learning rate at ``step``: linear rise, then half a cosine down to zero."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def train(
+    model: ActivityRecognizer | FrameClassifier,
+    batches: Batches,
+    config: TrainingConfig,
+    *,
+    name: str = "",
+    checkpoint: StrPath | None = None,
+    log: StrPath | None = None,
+    evaluate: Callable[[], Record] | None = None,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """Train ``model`` in place with Adam on the per-step loss.
+
+    A run that finds its checkpoint goes on from there, and ends with the weights that an
+    uninterrupted run would have had, as long as ``batches`` depends on the step alone and the
+    dropout is zero.
+
+    Args:
+        model: the network; on return it is in evaluation mode.
+        batches: gives the batch of a step.
+        config: how to train.
+        name: the run's name in the log.
+        checkpoint: file to resume from and to write.
+        log: JSON lines, one record a line, appended to. A line written after the last
+            checkpoint of an interrupted run comes a second time.
+        evaluate: called without gradients at every record; its values are added to the record.
+        progress: a progress bar over ``config.steps``.
+
+    Returns:
+        The records: run, step, loss and accuracy (means since the record before), seconds.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    history: list[Record] = []
+    first, seconds = 0, 0.0
+    if checkpoint is not None and Path(checkpoint).is_file():
+        state = load_state(checkpoint)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first, seconds, history = state["step"], state["seconds"], state["history"]
+        if progress is not None:
+            progress.update(first)
+    started = time.perf_counter() - seconds
+    losses: list[Tensor] = []
+    hits: list[Tensor] = []
+    model.train()
+    for step in range(first, config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * warmup_cosine(step, config.steps, config.warmup)
+        frames, labels = batches(step)
+        scores = _scores(model, frames)
+        loss = model.loss(scores, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimizer.step()
+        losses.append(loss.detach())
+        hits.append((clip_probabilities(scores.detach()).argmax(-1) == labels).float().mean())
+        done = step + 1
+        if done % config.every == 0 or done == config.steps:
+            record = {
+                "run": name,
+                "step": done,
+                "loss": float(torch.stack(losses).mean()),
+                "accuracy": float(torch.stack(hits).mean()),
+                "seconds": time.perf_counter() - started,
+            }
+            losses, hits = [], []
+            if evaluate is not None:
+                model.eval()
+                with torch.no_grad():
+                    record.update(evaluate())
+                model.train()
+            history.append(record)
+            _record(record, log)
+            if checkpoint is not None:
+                save_state(
+                    checkpoint,
+                    {
+                        "model": model.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "step": done,
+                        "seconds": record["seconds"],
+                        "history": history,
+                    },
+                )
+            if progress is not None:
+                progress.set_postfix_str(
+                    f"loss {record['loss']:.3f} accuracy {record['accuracy']:.2f}"
+                )
+        if progress is not None:
+            progress.update(1)
+    model.eval()
+    return history
+
+
+def _scores(model: ActivityRecognizer | FrameClassifier, frames: Tensor) -> Tensor:
+    output = model(frames)
+    scores: Tensor = output[0] if isinstance(output, tuple) else output
+    return scores
+
+
+def _record(record: Record, log: StrPath | None) -> None:
+    if log is None:
+        return
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "a") as file:
+        file.write(json.dumps(record) + "\n")

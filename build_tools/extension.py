@@ -55,7 +55,8 @@ def run_ninja(plan: Plan) -> None:
         assert ninja.stdout is not None
         failed = []
         for line in ninja.stdout:
-            print(line, end="", flush=True)
+            if line != "ninja: no work to do.\n":
+                print(line, end="", flush=True)
             if line.startswith("FAILED:"):
                 failed.append(line)
         code = ninja.wait()

@@ -10,6 +10,7 @@ from build_tools.toolchain import Torch
 
 _RULES = """\
 ninja_required_version = 1.8
+builddir = {objects}
 
 rule cxx
   command = {compiler} $flags -MMD -MF $out.d -c $in -o $out
@@ -59,7 +60,7 @@ class Plan:
         """The text of the ninja file."""
         compiler = _shell(str(self.compiler))
         nvcc = _shell(str(self.toolkit.nvcc)) if self.toolkit else "nvcc"
-        text = [_RULES.format(compiler=compiler, nvcc=nvcc)]
+        text = [_RULES.format(objects=self.objects, compiler=compiler, nvcc=nvcc)]
         outputs = []
         for rule, source, isa, source_flags in self._steps():
             suffix = f".{isa}.o" if isa else ".o"

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["check_cont", "check_floating", "check_lengths", "check_like", "describe"]
+__all__ = [
+    "autocast_dtype",
+    "check_cont",
+    "check_floating",
+    "check_lengths",
+    "check_like",
+    "check_pair",
+    "describe",
+]
 
 
 def describe(value: object) -> str:
@@ -16,7 +24,18 @@ def describe(value: object) -> str:
     if isinstance(value, Tensor):
         dtype = str(value.dtype).removeprefix("torch.")
         return f"a {dtype} tensor of shape {tuple(value.shape)} on {value.device}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
     return f"{type(value).__name__} {value!r}"
+
+
+def autocast_dtype(device_type: str) -> torch.dtype | None:
+    """Return the dtype that autocast computes in on a device, None where it is off or unknown."""
+    if not torch.amp.is_autocast_available(device_type):
+        return None
+    if not torch.is_autocast_enabled(device_type):
+        return None
+    return torch.get_autocast_dtype(device_type)
 
 
 def check_floating(name: str, value: object) -> Tensor:
@@ -34,11 +53,22 @@ def check_like(name: str, value: object, shape: Sequence[int], letters: str, lik
     if tensor.dim() != len(shape) or any(
         got != expected for got, expected in zip(tensor.shape, shape, strict=True)
     ):
-        raise ValueError(f"{name}: expected shape {letters} = {tuple(shape)}, got {describe(value)}")
+        raise ValueError(
+            f"{name}: expected shape {letters} = {tuple(shape)}, got {describe(value)}"
+        )
     if tensor.device != like.device:
-        raise ValueError(f"{name}: expected a tensor on {like.device} like input, got {describe(value)}")
-    if tensor.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+        raise ValueError(
+            f"{name}: expected a tensor on {like.device} like input, got {describe(value)}"
+        )
+    if tensor.dtype != like.dtype and autocast_dtype(like.device.type) is None:
         raise TypeError(f"{name}: expected dtype {like.dtype} like input, got {describe(value)}")
+
+
+def check_pair(hx: object) -> tuple[Tensor, Tensor]:
+    """Return a pair of tensors (h, c), of whatever shape."""
+    if not isinstance(hx, tuple | list) or len(hx) != 2:
+        raise TypeError(f"hx: expected a pair of tensors (h, c), got {describe(hx)}")
+    return check_floating("hx[0]", hx[0]), check_floating("hx[1]", hx[1])
 
 
 def check_cont(cont: object, shape: Sequence[int], letters: str, like: Tensor) -> Tensor:
@@ -48,7 +78,9 @@ def check_cont(cont: object, shape: Sequence[int], letters: str, like: Tensor) -
     if tuple(cont.shape) != tuple(shape):
         raise ValueError(f"cont: expected shape {letters} = {tuple(shape)}, got {describe(cont)}")
     if cont.device != like.device:
-        raise ValueError(f"cont: expected a tensor on {like.device} like input, got {describe(cont)}")
+        raise ValueError(
+            f"cont: expected a tensor on {like.device} like input, got {describe(cont)}"
+        )
     return cont if cont.dtype == torch.bool else cont != 0
 
 

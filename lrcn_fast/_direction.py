@@ -101,7 +101,7 @@ class Run:
     save_cells: bool
 
     def sequence(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H) of a whole sequence."""
+        """Return output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H) of a sequence."""
         forward = getattr(torch.ops.lrcn_fast, f"lstm_forward{self.backend.suffix}")
         output, h_n, c_n, cells, _ = forward(
             torch.ops.lrcn_fast.linear(input, self.weights.ih, self.weights.bias),

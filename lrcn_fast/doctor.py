@@ -134,10 +134,15 @@ def _extras() -> list[Report]:
             "name": extra,
             "installed": None not in versions.values(),
             "packages": versions,
-            "fix": f"pip install 'lrcn-fast[{extra}]'" if None in versions.values() else None,
+            "fix": _fix(versions),
         }
         for extra, versions in packages.items()
     ]
+
+
+def _fix(versions: dict[str, str | None]) -> str | None:
+    missing = [package for package, version in versions.items() if version is None]
+    return f"pip install {' '.join(missing)}" if missing else None
 
 
 def text(found: Report) -> str:

@@ -8,7 +8,15 @@ from torch import Tensor
 from torch.nn import functional as torch_functional
 
 import lrcn_fast.ops  # noqa: F401  Defines torch.ops.lrcn_fast.
-from lrcn_fast._arguments import check_cont, check_floating, check_lengths, check_like, describe
+from lrcn_fast._arguments import (
+    autocast_dtype,
+    check_cont,
+    check_floating,
+    check_lengths,
+    check_like,
+    check_pair,
+    describe,
+)
 from lrcn_fast._direction import Run, Weights, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
 
@@ -41,28 +49,29 @@ def lstm(
     Args:
         input: (T, B, I), floating, T >= 1.
         hx: initial h (L*D, B, P) and c (L*D, B, H); zeros when None.
-        params: for each layer and direction ``weight_ih`` (4H, I or D*P), ``weight_hh`` (4H, P), with
-            ``bias`` ``bias_ih`` and ``bias_hh`` (4H,), with ``proj_size`` ``weight_hr`` (P, H), and for
-            layer 0, when ``static`` is given, ``weight_is`` (4H, S). Gate order i, f, g, o.
+        params: for each layer and direction ``weight_ih`` (4H, I or D*P), ``weight_hh`` (4H, P),
+            with ``bias`` ``bias_ih`` and ``bias_hh`` (4H,), with ``proj_size`` ``weight_hr``
+            (P, H), and for layer 0, when ``static`` is given, ``weight_is`` (4H, S).
+            Gate order i, f, g, o.
         num_layers: L.
         bias: whether ``params`` has biases.
         batch_first: layout of input, output, cont and cells.
-        dropout: probability with which the outputs of all layers but the last are dropped in training.
+        dropout: probability with which outputs of all layers but the last are dropped in training.
         training: whether dropout acts.
-        bidirectional: D = 2, a second direction that goes from each row's last step to its first.
+        bidirectional: D = 2: a second direction goes from each row's last step to its first.
         proj_size: P, or 0 for no projection.
-        cont: (T, B), bool or number. Where it is zero the step starts a new sequence: the previous h
-            and c are replaced by zeros, also at t = 0, where they come from ``hx``. The reverse direction
-            is cleared when it leaves the sequence that starts there.
-        static: (B, S), projected once and added to the gates of layer 0 at every step (x_static).
-        lengths: (B,) integers within 0..T on any device: steps past a row's length do not exist. Their
-            output and cells are zero, h_n and c_n are those of the last step that exists.
+        cont: (T, B), bool or number. Where it is zero the step starts a new sequence: the previous
+            h and c are replaced by zeros, also at t = 0, where they come from ``hx``. The reverse
+            direction is cleared when it leaves the sequence that starts there.
+        static: (B, S), projected once and added to layer 0's gates at every step (x_static).
+        lengths: (B,) integers within 0..T on any device: steps past a row's length do not exist.
+            Their output and cells are zero, h_n and c_n are those of the last step that exists.
         return_cells: also return the last layer's cell states.
         backend: a backend's name; None chooses as :mod:`lrcn_fast.backends` says.
 
     Returns:
-        output (T, B, D*P), (h_n (L*D, B, P), c_n (L*D, B, H)), and with ``return_cells`` the cell states
-        of the last layer (T, B, D*H).
+        output (T, B, D*P), (h_n (L*D, B, P), c_n (L*D, B, H)), and with ``return_cells`` the cell
+        states of the last layer (T, B, D*H).
 
     Raises:
         ValueError: a shape, device or value is wrong.
@@ -106,7 +115,9 @@ def lstm(
         cells = []
         for direction in range(directions):
             index = layer * directions + direction
-            layers[index].check(output, hidden, width, f"_l{layer}{'_reverse' if direction else ''}")
+            layers[index].check(
+                output, hidden, width, f"_l{layer}{'_reverse' if direction else ''}"
+            )
             run = Run(
                 backend=chosen,
                 weights=layers[index],
@@ -171,10 +182,10 @@ def lstm_cell(
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, None, None)
     weights.check(input, hidden, hidden, "")
     batch = input.shape[0]
-    if hx is not None:
-        check_like("hx[0]", hx[0], (batch, hidden), "(B, H)", input)
-        check_like("hx[1]", hx[1], (batch, hidden), "(B, H)", input)
-    h0, c0 = hx if hx is not None else (None, None)
+    h0, c0 = (None, None) if hx is None else check_pair(hx)
+    for name, state in (("hx[0]", h0), ("hx[1]", c0)):
+        if state is not None:
+            check_like(name, state, (batch, hidden), "(B, H)", input)
     run = Run(
         backend=_choose(input, hidden, 0, backend),
         weights=weights,
@@ -194,9 +205,7 @@ def lstm_cell(
 
 def _choose(input: Tensor, hidden: int, proj_size: int, requested: str | None) -> Backend:
     device_type = input.device.type
-    dtype = input.dtype
-    if torch.is_autocast_enabled(device_type):
-        dtype = torch.get_autocast_dtype(device_type)
+    dtype = autocast_dtype(device_type) or input.dtype
     return choose(LstmSpec(device_type, dtype, hidden, proj_size), requested)
 
 
@@ -210,9 +219,7 @@ def _check_states(
 ) -> tuple[Tensor | None, Tensor | None]:
     if hx is None:
         return None, None
-    if not isinstance(hx, tuple | list) or len(hx) != 2:
-        raise TypeError(f"hx: expected a pair of tensors (h_0, c_0), got {describe(hx)}")
-    h0, c0 = hx
+    h0, c0 = check_pair(hx)
     check_like("hx[0]", h0, (count, batch, width), "(L*D, B, P)", input)
     check_like("hx[1]", c0, (count, batch, hidden), "(L*D, B, H)", input)
     return h0, c0

@@ -16,6 +16,11 @@
 // What the bindings of an op do before a kernel sees a pointer. Every failure is a std::runtime_error, a
 // RuntimeError in Python, that begins with the op and names the argument, what came and what was expected.
 
+// torch 2.11's name for it.
+#ifndef STABLE_TORCH_ERROR_CODE_CHECK
+#define STABLE_TORCH_ERROR_CODE_CHECK TORCH_ERROR_CODE_CHECK
+#endif
+
 namespace lrcn_fast::bindings {
 
 using torch::headeronly::ScalarType;

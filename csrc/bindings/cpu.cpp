@@ -104,8 +104,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_backward(
   Tensor grad_gates = layout.allocate(activations, 4 * hidden);
   Tensor grad_h0 = torch::stable::new_empty(activations, {batch, projected});
   Tensor grad_c0 = torch::stable::new_empty(activations, {batch, hidden});
-  Tensor grad_hidden =
-      projects ? layout.allocate(activations, projected) : torch::stable::new_empty(activations, {0});
+  Tensor grad_hidden = projects ? layout.allocate(activations, projected) : torch::stable::new_empty(activations, {0});
   const Tensor workspace = workspace_of(activations, lstm_backward_workspace_cpu(args.shape));
 
   args.grad_output = data_or_null(grad_output);

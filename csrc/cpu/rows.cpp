@@ -11,7 +11,8 @@ void deal_rows(const LstmShape& shape, int64_t groups, int64_t* row, int64_t* fi
     for (int64_t b = group; b < shape.batch; b += groups) row[place++] = b;
     if (shape.lengths != nullptr) {
       const int64_t* lengths = shape.lengths;
-      std::stable_sort(row + first[group], row + place, [lengths](int64_t a, int64_t b) { return lengths[a] > lengths[b]; });
+      std::stable_sort(row + first[group], row + place,
+                       [lengths](int64_t a, int64_t b) { return lengths[a] > lengths[b]; });
     }
   }
   first[groups] = place;

@@ -25,7 +25,7 @@ def probe() -> tuple[str, str] | None:
 
 def supports(spec: LstmSpec) -> str | None:
     """Return None, or why the call is not supported."""
-    if spec.device_type != "cpu":
+    if spec.device_type not in ("cpu", "meta"):
         return (
             f"there is no sequence kernel for device type {spec.device_type!r} yet, only for 'cpu'"
         )

@@ -39,7 +39,7 @@ _warned: set[tuple[str, str]] = set()
 
 
 def available() -> list[tuple[str, str | None, str | None]]:
-    """Return (name, reason, fix) of every backend, best first; reason and fix are None if it works."""
+    """Return (name, reason, fix) of every backend, best first; the latter None if it works."""
     rows: list[tuple[str, str | None, str | None]] = []
     for backend in _BACKENDS:
         reason, fix = backend.probe() or (None, None)

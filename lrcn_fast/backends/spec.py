@@ -26,4 +26,5 @@ class LstmSpec:
     def __str__(self) -> str:
         projection = f", proj_size={self.proj_size}" if self.proj_size else ""
         dtype = str(self.dtype).removeprefix("torch.")
-        return f"LSTM(device={self.device_type}, dtype={dtype}, hidden_size={self.hidden_size}{projection})"
+        sizes = f"hidden_size={self.hidden_size}{projection}"
+        return f"LSTM(device={self.device_type}, dtype={dtype}, {sizes})"

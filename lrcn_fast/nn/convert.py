@@ -32,7 +32,10 @@ def convert(module: AnyModule) -> AnyModule | LSTM | LSTMCell:
     replaced: dict[nn.Module, nn.Module] = {}
     new_root = _replacement(module, "module", replaced)
     for path, parent in list(module.named_modules()):
-        for name, child in list(parent.named_children()):
+        # Not named_children(), which leaves out a module that its parent holds under a second name.
+        for name, child in list(parent._modules.items()):
+            if child is None:
+                continue
             new = _replacement(child, f"{path}.{name}" if path else name, replaced)
             if new is not child:
                 setattr(parent, name, new)

@@ -9,7 +9,7 @@ from torch.nn import Parameter, RNNBase, init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lrcn_fast import functional
-from lrcn_fast._arguments import describe
+from lrcn_fast._arguments import check_pair, describe
 
 __all__ = ["LSTM"]
 
@@ -72,7 +72,7 @@ class LSTM(RNNBase):
         self.static_size = static_size
         if static_size == 0:
             return
-        # After the others, so that those are initialised as torch.nn.LSTM's are under the same seed.
+        # After the others, so that those begin as torch.nn.LSTM's do under the same seed.
         bound = 1.0 / math.sqrt(hidden_size)
         for name in self._static_names():
             weight = torch.empty((4 * hidden_size, static_size), device=device, dtype=dtype)
@@ -124,8 +124,14 @@ class LSTM(RNNBase):
         if isinstance(input, Tensor) and input.dim() == 2:
             return self._unbatched(input, hx, cont, static, lengths, return_cells)
         return self._padded(
-            input, hx, self.batch_first, cont=cont, static=static, lengths=lengths, return_cells=return_cells
-        )  # fmt: skip
+            input,
+            hx,
+            self.batch_first,
+            cont=cont,
+            static=static,
+            lengths=lengths,
+            return_cells=return_cells,
+        )
 
     def flatten_parameters(self) -> None:
         """Do nothing: there is no layout of the parameters in memory that would be faster."""
@@ -169,13 +175,17 @@ class LSTM(RNNBase):
         lengths: Tensor | None,
         return_cells: bool,
     ) -> tuple[Any, ...]:
-        for name, value, dims in (("cont", cont, 1), ("static", static, 1), ("lengths", lengths, 0)):
+        for name, value, dims in (
+            ("cont", cont, 1),
+            ("static", static, 1),
+            ("lengths", lengths, 0),
+        ):
             if value is not None and (not isinstance(value, Tensor) or value.dim() != dims):
                 raise ValueError(
                     f"{name}: expected {dims} dimensions, because input is unbatched, "
                     f"got {describe(value)}"
                 )
-        if hx is not None and any(state.dim() != 2 for state in hx):
+        if hx is not None and any(state.dim() != 2 for state in check_pair(hx)):
             raise ValueError(
                 f"hx: expected 2 dimensions (L*D, H), because input is unbatched, "
                 f"got {', '.join(describe(state) for state in hx)}"
@@ -200,13 +210,15 @@ class LSTM(RNNBase):
         static: Tensor | None,
         return_cells: bool,
     ) -> tuple[Any, ...]:
-        # In the order of the lengths, as packing left them; the caller's order returns with h_n and c_n.
+        # In the order of the lengths, as packing left them; h_n and c_n return to the caller's.
         order, back = input.sorted_indices, input.unsorted_indices
         padded, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))
         if cont is not None and self.batch_first:
             cont = cont.transpose(0, 1)
         if order is not None:
-            hx = None if hx is None else (hx[0].index_select(1, order), hx[1].index_select(1, order))
+            hx = (
+                None if hx is None else (hx[0].index_select(1, order), hx[1].index_select(1, order))
+            )
             cont = None if cont is None else cont.index_select(1, order)
             static = None if static is None else static.index_select(0, order)
         output, (h_n, c_n), *cells = self._padded(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import RNNCellBase
 
 from lrcn_fast import functional
-from lrcn_fast._arguments import describe
+from lrcn_fast._arguments import check_pair, describe
 
 __all__ = ["LSTMCell"]
 
@@ -22,9 +22,6 @@ class LSTMCell(RNNCellBase):
         device: device of the parameters.
         dtype: dtype of the parameters.
     """
-
-    bias_ih: Tensor | None
-    bias_hh: Tensor | None
 
     def __init__(
         self,
@@ -56,7 +53,7 @@ class LSTMCell(RNNCellBase):
             raise ValueError(f"input: expected (B, I) or (I,), got {describe(input)}")
         unbatched = input.dim() == 1
         if hx is not None and unbatched:
-            if any(state.dim() != 1 for state in hx):
+            if any(state.dim() != 1 for state in check_pair(hx)):
                 raise ValueError(
                     "hx: expected 1 dimension (H,), because input is unbatched, "
                     f"got {', '.join(describe(state) for state in hx)}"

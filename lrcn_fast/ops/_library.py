@@ -55,7 +55,7 @@ def _define(name: str, signature: str, fake: Callable[..., Any]) -> None:
 def _register_autocast(name: str, device_type: str, key: str) -> None:
     operator = getattr(torch.ops.lrcn_fast, name).default
 
-    # torch.library.register_autocast takes one dtype for good; the user's choice is known only here.
+    # torch.library.register_autocast takes one dtype for good; the user's is known only now.
     def rule(*args: Any) -> Any:
         dtype = torch.get_autocast_dtype(device_type)
         with torch.autocast(device_type, enabled=False):

@@ -23,9 +23,9 @@ _FORWARD = (
     "-> (Tensor output, Tensor h_n, Tensor c_n, Tensor cells, Tensor activations)"
 )
 _BACKWARD = (
-    "(Tensor? grad_output, Tensor? grad_h_n, Tensor? grad_c_n, Tensor? grad_cells, Tensor activations, "
-    "Tensor cells, Tensor weight_hh, Tensor? weight_hr, Tensor? c0, Tensor? cont, "
-    "Tensor? lengths, bool reverse, bool batch_first) "
+    "(Tensor? grad_output, Tensor? grad_h_n, Tensor? grad_c_n, Tensor? grad_cells, "
+    "Tensor activations, Tensor cells, Tensor weight_hh, Tensor? weight_hr, Tensor? c0, "
+    "Tensor? cont, Tensor? lengths, bool reverse, bool batch_first) "
     "-> (Tensor grad_gates, Tensor grad_h0, Tensor grad_c0, Tensor grad_hidden)"
 )
 
@@ -154,20 +154,18 @@ def _backward_of(suffix: str) -> Any:
         weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
         if activations.dim() != 3 or cells.dim() != 3:
             raise RuntimeError(
-                f"lrcn_fast::lstm_forward{suffix}: a gradient is asked for, but the forward was called "
-                "without save_cells=True and save_activations=True"
+                f"lrcn_fast::lstm_forward{suffix}: a gradient is asked for, but the forward "
+                "was called without save_cells=True and save_activations=True"
             )
         _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0, *_ = ctx.needs_input_grad
-        shape_args = (cont, lengths, ctx.reverse, ctx.batch_first)
-        grad_gates, grad_h0, grad_c0, grad_hidden = getattr(
-            torch.ops.lrcn_fast, f"lstm_backward{suffix}"
-        )(
-            grad_output, grad_h_n, grad_c_n, grad_cells, activations, cells, weight_hh, weight_hr, c0,
-            *shape_args,
-        )  # fmt: skip
+        options = (cont, lengths, ctx.reverse, ctx.batch_first)
+        operator = getattr(torch.ops.lrcn_fast, f"lstm_backward{suffix}")
+        grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
+        saved = (activations, cells, weight_hh, weight_hr, c0)
+        grad_gates, grad_h0, grad_c0, grad_hidden = operator(*grads, *saved, *options)
         grad_hh = grad_hr = None
         if needs_hh:
-            grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *shape_args)
+            grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *options)
         if needs_hr:
             unprojected = activations[..., -cells.shape[2] :] * cells.tanh()
             grad_hr = grad_hidden.flatten(0, 1).t() @ unprojected.flatten(0, 1)

@@ -45,15 +45,13 @@ size_t lstm_backward_workspace(const LstmShape& shape) {
 }
 
 void lstm_forward(const LstmForward& args, const Parallel& parallel) {
-  with_dtype(args.shape.dtype, [&](auto element) {
-    ForwardJob<typename decltype(element)::Type>(args, args.workspace).run(parallel);
-  });
+  with_dtype(args.shape.dtype,
+             [&](auto element) { ForwardJob<typename decltype(element)::Type>(args, args.workspace).run(parallel); });
 }
 
 void lstm_backward(const LstmBackward& args, const Parallel& parallel) {
-  with_dtype(args.shape.dtype, [&](auto element) {
-    BackwardJob<typename decltype(element)::Type>(args, args.workspace).run(parallel);
-  });
+  with_dtype(args.shape.dtype,
+             [&](auto element) { BackwardJob<typename decltype(element)::Type>(args, args.workspace).run(parallel); });
 }
 
 void lstm_cell_forward(const LstmCellForward& params, const Parallel& parallel) {

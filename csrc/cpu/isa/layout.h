@@ -1,9 +1,9 @@
 #pragma once
 
-#include "pack.h"
-#include "lrcn_fast/lstm.h"
 #include "../rows.h"
 #include "../team.h"
+#include "lrcn_fast/lstm.h"
+#include "pack.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 
@@ -26,7 +26,7 @@ class Workspace {
 };
 
 struct RowOrder {
-  int64_t* row;    // see deal_rows
+  int64_t* row;  // see deal_rows
   int64_t* first;
 
   static RowOrder take(Workspace& workspace, const LstmShape& shape) {

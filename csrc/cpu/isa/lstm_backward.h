@@ -1,7 +1,7 @@
 #pragma once
 
-#include "layout.h"
 #include "activation.h"
+#include "layout.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 
@@ -122,9 +122,8 @@ class BackwardJob {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
           Sums<C, R> sums = multiply<C, R>(tile.source, projected_, panel);
-          for_each_vector<R>(tile, p, hidden_, sums, [&](int64_t place, int64_t unit, Vec<C> sum) {
-            finish_units(t, step, place, unit, sum);
-          });
+          for_each_vector<R>(tile, p, hidden_, sums,
+                             [&](int64_t place, int64_t unit, Vec<C> sum) { finish_units(t, step, place, unit, sum); });
         });
       });
     }
@@ -146,7 +145,9 @@ class BackwardJob {
     const int64_t b = order_.row[place];
     const int64_t count = projected_ - column;
     if (args_.grad_output != nullptr) {
-      grad += load(static_cast<const S*>(args_.grad_output) + t * args_.grad_output_step + b * args_.grad_output_row + column, count);
+      grad += load(
+          static_cast<const S*>(args_.grad_output) + t * args_.grad_output_step + b * args_.grad_output_row + column,
+          count);
     }
     if (args_.grad_h_n != nullptr && scan_ends(shape_, t, b)) {
       grad += load(static_cast<const S*>(args_.grad_h_n) + b * projected_ + column, count);
@@ -172,7 +173,8 @@ class BackwardJob {
     C* grad_cell = grad_cell_ + place * hidden_ + unit;
     Vec<C> grad_c = load(grad_cell, count) + grad_h * o * (1 - tanh_c * tanh_c);
     if (args_.grad_cells != nullptr) {
-      grad_c += load(static_cast<const S*>(args_.grad_cells) + t * args_.grad_cells_step + b * args_.grad_cells_row + unit, count);
+      grad_c += load(
+          static_cast<const S*>(args_.grad_cells) + t * args_.grad_cells_step + b * args_.grad_cells_row + unit, count);
     }
     const Vec<C> grads[kPanel] = {grad_c * g * i * (1 - i), grad_c * c_prev * f * (1 - f), grad_c * i * (1 - g * g),
                                   grad_h * tanh_c * o * (1 - o)};

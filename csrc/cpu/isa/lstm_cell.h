@@ -1,9 +1,9 @@
 #pragma once
 
 #include "activation.h"
-#include "storage.h"
 #include "lrcn_fast/lstm_cell.h"
 #include "lrcn_fast/parallel.h"
+#include "storage.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 

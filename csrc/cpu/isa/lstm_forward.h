@@ -1,7 +1,7 @@
 #pragma once
 
-#include "layout.h"
 #include "activation.h"
+#include "layout.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 

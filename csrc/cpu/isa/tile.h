@@ -21,20 +21,33 @@ struct Sums {
   Vec<C> at[R][kPanel];
 };
 
-// sums[r][q] = sum over k of rows[r][k] * panel[k][q]. Every sum is one chain over k in ascending order,
-// so a row's result does not depend on which rows share its tile, hence not on the number of threads.
+// A sum is formed in pieces of this many terms, which are then added up: one long chain of additions would
+// lose twice the accuracy that a blocked library product loses.
+inline constexpr int64_t kSumPiece = 256;
+
+// sums[r][q] = sum over k of rows[r][k] * panel[k][q]. The order of the additions is the same for every row,
+// whichever rows share its tile: a result does not depend on the number of threads.
 template <class C, int R>
 inline __attribute__((always_inline)) Sums<C, R> multiply(const C* const* rows, int64_t depth, const C* panel) {
   Sums<C, R> sums = {};
   const C* row[R];
   for (int r = 0; r < R; ++r) row[r] = rows[r];
-  for (int64_t k = 0; k < depth; ++k) {
-    const Vec<C>* weights = reinterpret_cast<const Vec<C>*>(panel + k * kPanelWidth<C>);
+  for (int64_t begin = 0; begin < depth; begin += kSumPiece) {
+    const int64_t end = depth - begin < kSumPiece ? depth : begin + kSumPiece;
+    Sums<C, R> piece = {};
+    for (int64_t k = begin; k < end; ++k) {
+      const Vec<C>* line = reinterpret_cast<const Vec<C>*>(panel + k * kPanelWidth<C>);
+      Vec<C> weights[kPanel];
+      for (int q = 0; q < kPanel; ++q) weights[q] = line[q];
 #pragma GCC unroll 6
-    for (int r = 0; r < R; ++r) {
-      Vec<C> value = broadcast<C>(row[r][k]);
+      for (int r = 0; r < R; ++r) {
+        Vec<C> value = broadcast<C>(row[r][k]);
 #pragma GCC unroll 4
-      for (int q = 0; q < kPanel; ++q) sums.at[r][q] += value * weights[q];
+        for (int q = 0; q < kPanel; ++q) piece.at[r][q] += value * weights[q];
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      for (int q = 0; q < kPanel; ++q) sums.at[r][q] += piece.at[r][q];
     }
   }
   return sums;

@@ -41,9 +41,10 @@ using BitsVec = Vec<typename VectorOf<C>::Bits>;
 template <class C>
 inline constexpr int64_t kLanes = LRCN_VECTOR_BYTES / sizeof(C);
 
+// Subtracting zero changes no value, not even -0, so this compiles to a bare broadcast.
 template <class C>
 inline Vec<C> broadcast(C value) {
-  return Vec<C>{} + value;
+  return value - Vec<C>{};
 }
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

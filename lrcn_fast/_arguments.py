@@ -47,15 +47,13 @@ def check_floating(name: str, value: object) -> Tensor:
     return value
 
 
-def check_like(name: str, value: object, shape: Sequence[int], letters: str, like: Tensor) -> None:
+def check_like(
+    name: str, value: object, shape: tuple[int, ...], letters: str, like: Tensor
+) -> None:
     """Check the shape of a floating tensor, and that it has the dtype and device of ``like``."""
     tensor = check_floating(name, value)
-    if tensor.dim() != len(shape) or any(
-        got != expected for got, expected in zip(tensor.shape, shape, strict=True)
-    ):
-        raise ValueError(
-            f"{name}: expected shape {letters} = {tuple(shape)}, got {describe(value)}"
-        )
+    if tensor.shape != shape:
+        raise ValueError(f"{name}: expected shape {letters} = {shape}, got {describe(value)}")
     if tensor.device != like.device:
         raise ValueError(
             f"{name}: expected a tensor on {like.device} like input, got {describe(value)}"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lrcn_fast._arguments import check_like, describe
 from lrcn_fast.backends import Backend
+from lrcn_fast.ops.linear import project
 
 __all__ = ["Run", "Weights", "split_params"]
 
@@ -84,7 +85,7 @@ def split_params(
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """What a layer and direction needs beside its input; shapes as in functional.lstm."""
 
@@ -104,7 +105,7 @@ class Run:
         """Return output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H) of a sequence."""
         forward = getattr(torch.ops.lrcn_fast, f"lstm_forward{self.backend.suffix}")
         output, h_n, c_n, cells, _ = forward(
-            torch.ops.lrcn_fast.linear(input, self.weights.ih, self.weights.bias),
+            project(input, self.weights.ih, self.weights.bias),
             self.weights.hh,
             self.weights.hr,
             self._static_gates(),
@@ -131,20 +132,24 @@ class Run:
         if h0 is None and self.needs_grad:
             # weight_hh has a gradient, of zeros, as it has after longer sequences.
             h0 = x.new_zeros((x.shape[0], self.weights.hh.shape[1]))
-        gates = torch.ops.lrcn_fast.linear(x, self.weights.ih, self.weights.bias)
-        if h0 is not None:
-            gates = gates + torch.ops.lrcn_fast.linear(h0, self.weights.hh, None)
+        weights = self.weights
+        if h0 is None:
+            gates = project(x, weights.ih, weights.bias)
+        else:
+            gates = project(x, weights.ih, weights.bias_ih)
+            gates = gates + project(h0, weights.hh, weights.bias_hh)
         static_gates = self._static_gates()
         if static_gates is not None:
             gates = gates + static_gates
         cell = getattr(torch.ops.lrcn_fast, f"lstm_cell_forward{self.backend.suffix}")
         h, c, _ = cell(gates, c0)
-        if self.weights.hr is not None:
-            h = torch.ops.lrcn_fast.linear(h, self.weights.hr, None)
-        return h.unsqueeze(time), h, c, c.unsqueeze(time)
+        if weights.hr is not None:
+            h = project(h, weights.hr)
+        # Copies: a caller who resets a final state in place must not change the output.
+        cells = c.unsqueeze(time).clone() if self.save_cells else c
+        return h.unsqueeze(time).clone(), h, c, cells
 
     def _static_gates(self) -> Tensor | None:
         if self.static is None or self.weights.static is None:
             return None
-        gates: Tensor = torch.ops.lrcn_fast.linear(self.static, self.weights.static, None)
-        return gates
+        return project(self.static, self.weights.static)

@@ -137,7 +137,7 @@ def lstm(
         output = outputs[0] if directions == 1 else torch.cat(outputs, 2)
         if not last and dropout > 0:
             output = torch_functional.dropout(output, dropout, training)
-    result = (output, (torch.stack(h_n), torch.stack(c_n)))
+    result = (output, (_stack(h_n), _stack(c_n)))
     if not return_cells:
         return result
     return (*result, cells[0] if directions == 1 else torch.cat(cells, 2))
@@ -201,6 +201,10 @@ def lstm_cell(
     )
     _, h, c, _ = run.step(input.unsqueeze(0))
     return h, c
+
+
+def _stack(states: list[Tensor]) -> Tensor:
+    return states[0].unsqueeze(0) if len(states) == 1 else torch.stack(states)
 
 
 def _choose(input: Tensor, hidden: int, proj_size: int, requested: str | None) -> Backend:

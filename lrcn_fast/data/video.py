@@ -15,6 +15,7 @@ from torch import Tensor
 __all__ = ["Video", "VideoError", "iter_frames", "read_video", "stream_videos"]
 
 StrPath = str | PathLike[str]
+CLOCK = 1e-6
 PIXEL_FORMATS = {1: "gray", 3: "rgb24"}
 
 
@@ -75,14 +76,14 @@ def _sampled(shown: Iterable[tuple[float, Any]], fps: float | None) -> Iterator[
     if fps is None:
         yield from shown
         return
-    tick, current = 0, None
+    tick, last, current = 0, 0.0, None
     for seconds, frame in shown:
-        # Time stamps are rounded to the container's clock; half a tick of ours decides nothing.
-        while current is not None and tick / fps < seconds - 1e-6:
+        # Sums of rounded time stamps must not decide which frame is shown at a tick.
+        while current is not None and tick / fps < seconds - CLOCK:
             yield tick / fps, current
             tick += 1
-        current = frame
-    if current is not None:
+        last, current = seconds, frame
+    if current is not None and tick / fps < last + CLOCK:
         yield tick / fps, current
 
 

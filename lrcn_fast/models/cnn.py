@@ -126,8 +126,8 @@ class CNNConfig:
         return cls(
             layers=(
                 ConvLayer(16, 5, stride=2, padding=2),
-                ConvLayer(32, 3, stride=2, padding=1, groups=2),
-                ConvLayer(32, 3, stride=2, padding=1, groups=2),
+                ConvLayer(32, 3, stride=2, padding=1),
+                ConvLayer(32, 3, stride=2, padding=1),
             ),
             fc6=fc6,
             image_size=image_size,

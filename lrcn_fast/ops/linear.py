@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from lrcn_fast.ops import _library
 
-__all__ = ["has_onednn"]
+__all__ = ["has_onednn", "project"]
 
 
 def has_onednn() -> bool:
@@ -18,26 +18,48 @@ def has_onednn() -> bool:
     return hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-# addmm is MKL's, whose large float32 products stay well below the peak of a CPU that is not Intel's;
-# oneDNN's do not. With few rows both are bound by reading the weight: addmm has less overhead.
-_FEW_ROWS = 8
+# addmm is MKL's, whose float32 products stay well below the peak of a CPU that is not Intel's, and
+# below the memory's speed where they only read a weight once; oneDNN's do neither. Products with
+# fewer multiply-adds than this, and a weight that fits in a private cache, are all overhead: there
+# addmm has less.
+_FEW_MULTIPLICATIONS = 1 << 23
+_SMALL_WEIGHT = 1 << 18
 
 
-def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    rows = input.numel() // max(input.shape[-1], 1)
-    if (
-        input.device.type == "cpu"
-        and input.dtype == torch.float32
-        and rows > _FEW_ROWS
-        and weight.numel() > 0
-        and has_onednn()
-    ):
+def _prefers_onednn(input: Tensor, weight: Tensor) -> bool:
+    small = weight.numel() < _SMALL_WEIGHT
+    if small and input.numel() * weight.shape[0] < _FEW_MULTIPLICATIONS:
+        return False
+    if input.device.type != "cpu" or input.dtype != torch.float32 or input.numel() == 0:
+        return False
+    return has_onednn()
+
+
+def project(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Multiply as torch.nn.functional.linear does, with the library that is fastest for the size.
+
+    Args:
+        input: (.., I).
+        weight: (O, I).
+        bias: (O,).
+
+    Returns:
+        (.., O).
+    """
+    if not torch.compiler.is_compiling() and not _prefers_onednn(input, weight):
+        return functional.linear(input, weight, bias)
+    product: Tensor = torch.ops.lrcn_fast.linear(input, weight, bias)
+    return product
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if _prefers_onednn(input, weight):
         product: Tensor = torch.ops.mkldnn._linear_pointwise(input, weight, bias, "none", [], "")
         return product
     return functional.linear(input, weight, bias)
 
 
-def _fake(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def _fake(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return input.new_empty((*input.shape[:-1], weight.shape[0]))
 
 
@@ -50,7 +72,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Ten
     input, weight = ctx.saved_tensors
     needs_input, needs_weight, needs_bias = ctx.needs_input_grad
     rows = grad.reshape(-1, grad.shape[-1])
-    grad_input = torch.ops.lrcn_fast.linear(grad, weight.t(), None) if needs_input else None
+    grad_input = project(grad, weight.t()) if needs_input else None
     grad_weight = rows.t() @ input.reshape(-1, input.shape[-1]) if needs_weight else None
     return grad_input, grad_weight, rows.sum(0) if needs_bias else None
 

@@ -79,7 +79,7 @@ inline Vec<C> tanh(Vec<C> x) {
   ScaledExpm1<C> e = scaled_expm1<C>(-2 * magnitude<C>(x));
   Vec<C> expm1 = e.scale * e.remainder + (e.scale - 1);
   Vec<C> result = expm1 / (expm1 + 2);
-  return x < 0 ? result : -result;
+  return x < 0 ? result : 0 - result;
 }
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

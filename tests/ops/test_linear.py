@@ -1,0 +1,59 @@
+"""The projection operator against torch.nn.functional.linear."""
+
+import pytest
+import torch
+
+import lrcn_fast.ops  # noqa: F401
+from tests.helpers.tolerance import assert_no_worse_than_torch
+
+OPS = torch.ops.lrcn_fast
+DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
+SHAPES = [(5, 3, 8), (1, 1, 1), (0, 2, 3), (4, 0, 3), (7, 6), (2, 3, 4, 5), (3, 40, 33)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_values_and_gradients(
+    shape: tuple[int, ...], with_bias: bool, transposed: bool, dtype: torch.dtype
+) -> None:
+    x = torch.randn(shape).to(dtype)
+    if transposed and x.dim() > 2:
+        x = x.transpose(0, 1)
+    tensors = [x, torch.randn(12, shape[-1]).to(dtype)]
+    if with_bias:
+        tensors.append(torch.randn(12).to(dtype))
+    leaves = [t.detach().clone(memory_format=torch.preserve_format) for t in tensors]
+    exact_leaves = [t.double().requires_grad_() for t in leaves]
+    ours = OPS.linear(*(t.requires_grad_() for t in leaves), *[None] * (not with_bias))
+    weights = torch.randn(ours.shape).to(dtype)
+    exact = torch.nn.functional.linear(*exact_leaves)
+    exact_gradients = torch.autograd.grad(exact, exact_leaves, weights.double())
+    gradients = torch.autograd.grad(ours, leaves, weights)
+    torchs = torch.nn.functional.linear(*leaves)
+    torch_gradients = torch.autograd.grad(torchs, leaves, weights)
+    assert_no_worse_than_torch(ours, torchs, exact, "output")
+    for name, *results in zip(("x", "w", "b"), gradients, torch_gradients, exact_gradients):
+        assert_no_worse_than_torch(*results, name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_no_alias(dtype: torch.dtype) -> None:
+    x = torch.randn(4, 3).to(dtype)
+    before = x.clone()
+    OPS.linear(x, torch.eye(3).to(dtype), None).fill_(7)
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize(
+    "x, weight, bias",
+    [
+        (torch.zeros(3, 4), torch.zeros(5, 3), None),
+        (torch.zeros(3, 4), torch.zeros(5, 4), torch.zeros(4)),
+        (torch.zeros(3, 4), torch.zeros(5, 4).double(), None),
+    ],
+)
+def test_bad_arguments(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+    with pytest.raises((ValueError, RuntimeError, TypeError)):
+        OPS.linear(x, weight, bias)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lrcn_fast import reference
 from lrcn_fast.ops import _library
+from lrcn_fast.ops.linear import weight_gradient
 
 __all__: list[str] = []
 
@@ -136,10 +137,10 @@ def _gradient_at_weight_hh(
         steps = states.shape[0]
         current = grad_gates.narrow(0, 0 if reverse else 1, steps - 1).flatten(0, 1)
         previous = states.narrow(0, 1 if reverse else 0, steps - 1).flatten(0, 1)
-        grad = current.t() @ previous
+        grad = weight_gradient(current, previous)
         return grad if h0 is None else grad.addmm_(grad_gates[-1 if reverse else 0].t(), h0)
     previous = _previous_states(states, h0, cont, lengths, reverse, batch_first)
-    return grad_gates.flatten(0, 1).t() @ previous.flatten(0, 1)
+    return weight_gradient(grad_gates.flatten(0, 1), previous.flatten(0, 1))
 
 
 def _backward_of(suffix: str) -> Any:
@@ -168,7 +169,7 @@ def _backward_of(suffix: str) -> Any:
             grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *options)
         if needs_hr:
             unprojected = activations[..., -cells.shape[2] :] * cells.tanh()
-            grad_hr = grad_hidden.flatten(0, 1).t() @ unprojected.flatten(0, 1)
+            grad_hr = weight_gradient(grad_hidden.flatten(0, 1), unprojected.flatten(0, 1))
         return (
             grad_gates,
             grad_hh,

@@ -69,3 +69,14 @@ def test_cell() -> None:
     assert h.dtype == torch.bfloat16
     h.float().sum().backward()
     assert cell.weight_hh.grad.dtype == torch.float32
+
+
+def test_float64_is_not_cast() -> None:
+    """As torch's own rules for the CPU have it."""
+    module = lrcn_fast.LSTM(3, 4, dtype=torch.float64)
+    x = torch.randn(2, 1, 3, dtype=torch.float64)
+    expected = module(x)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.nn.functional.linear(x, x[0]).dtype == torch.float64
+        output = module(x)[0]
+    assert torch.equal(output, expected)

@@ -120,3 +120,15 @@ def test_lengths_are_not_modified_and_need_not_be_contiguous() -> None:
     actual = ours(x, lengths=lengths[::2])[0]
     assert torch.equal(lengths, before)
     assert_bitwise_equal(actual, ours(x, lengths=torch.tensor([2, 6, 0]))[0], "output")
+
+
+def test_a_nan_state_of_a_row_without_steps_reaches_no_weight() -> None:
+    """An idle stream of a batch may hold anything."""
+    layout = Layout(bidirectional=True)
+    _, ours = twins(layout)
+    hx = layout.state(3)
+    hx[0][:, 1] = hx[1][:, 1] = float("nan")
+    output, _ = ours(layout.sequence(4, 3), hx, lengths=torch.tensor([4, 0, 2]))
+    assert output.isfinite().all()
+    output.sum().backward()
+    assert all(gradient.isfinite().all() for gradient in named_gradients(ours).values())

@@ -10,10 +10,13 @@ from tests.helpers.modules import LAYOUTS, Layout, flat_parameters, named_gradie
 from tests.helpers.tolerance import GRADIENT, assert_bitwise_equal, assert_equal_to_oracle
 
 
+@pytest.mark.parametrize(
+    "T, lengths", [(8, [8, 3, 0, 6]), (8, None), (1, None), (1, [1, 0, 1, 1])], ids=str
+)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-def test_all_options_against_the_oracle(layout: Layout) -> None:
+def test_all_options_against_the_oracle(layout: Layout, T: int, lengths: list[int] | None) -> None:
     """cont, static, lengths, state and cells at once; outputs and every gradient."""
-    T, B, S = 8, 4, 3
+    B, S = 4, 3
     ours = lrcn_fast.LSTM(**layout.arguments(), static_size=S, dtype=torch.float64)
     names = [name for group in ours._all_weights for name in group]
     group = len(names) // (layout.num_layers * layout.directions)
@@ -25,7 +28,9 @@ def test_all_options_against_the_oracle(layout: Layout) -> None:
     cont = torch.rand(T, B) > 0.3
     cont = cont.T if layout.batch_first else cont
     inputs = [t.requires_grad_() for t in (x, *hx, static)] + parameters
-    options = {"cont": cont, "static": static, "lengths": torch.tensor([8, 3, 0, 6])}
+    options = {"cont": cont, "static": static}
+    if lengths is not None:
+        options["lengths"] = torch.tensor(lengths)
     outcomes = []
     for result in (
         ours(x, hx, return_cells=True, **options),
@@ -119,12 +124,17 @@ def test_unbatched_options() -> None:
     assert_bitwise_equal(actual[2], expected[2][:, 0], "cells")
 
 
-def test_results_do_not_alias_the_arguments() -> None:
+@pytest.mark.parametrize("lengths", [None, torch.zeros(3, dtype=torch.int64)])
+@pytest.mark.parametrize("T", [1, 2])
+def test_results_alias_neither_the_arguments_nor_each_other(T: int, lengths: Tensor | None) -> None:
+    """A caller may reset a state in place."""
     _, ours = twins(Layout())
-    x, hx = torch.randn(2, 3, 5, dtype=torch.float64), Layout().state(3)
+    x, hx = torch.randn(T, 3, 5, dtype=torch.float64), Layout().state(3)
     before = [x.clone(), hx[0].clone(), hx[1].clone()]
     with torch.no_grad():
-        output, (h_n, c_n) = ours(x, hx, lengths=torch.zeros(3, dtype=torch.int64))
-        for tensor in (output, h_n, c_n):
-            tensor.fill_(3.0)
+        output, (h_n, c_n), cells = ours(x, hx, lengths=lengths, return_cells=True)
+        results = (output, h_n, c_n, cells)
+        for number, tensor in enumerate(results):
+            tensor.fill_(float(number))
+    assert [float(t.mean()) for t in results] == [0.0, 1.0, 2.0, 3.0]
     assert all(torch.equal(a, b) for a, b in zip(before, (x, *hx), strict=True))

@@ -25,6 +25,28 @@ void pack_panel(const S* matrix, int64_t depth, int64_t columns, int64_t p, Comp
   }
 }
 
+// Four elements, whatever the instruction set: the unit of a transposition.
+template <class C>
+using Quad __attribute__((vector_size(4 * sizeof(C)))) = C;
+template <class C>
+using QuadIndex __attribute__((vector_size(4 * sizeof(C)))) = typename VectorOf<C>::Bits;
+
+// target[k][column] = source[column][k] for 4 x 4 elements.
+template <class C>
+inline void transpose_quads(const C* source, int64_t source_stride, C* target, int64_t target_stride) {
+  Quad<C> row[4];
+  for (int r = 0; r < 4; ++r) memcpy(&row[r], source + r * source_stride, sizeof(row[r]));
+  const Quad<C> low01 = __builtin_shuffle(row[0], row[1], QuadIndex<C>{0, 4, 1, 5});
+  const Quad<C> high01 = __builtin_shuffle(row[0], row[1], QuadIndex<C>{2, 6, 3, 7});
+  const Quad<C> low23 = __builtin_shuffle(row[2], row[3], QuadIndex<C>{0, 4, 1, 5});
+  const Quad<C> high23 = __builtin_shuffle(row[2], row[3], QuadIndex<C>{2, 6, 3, 7});
+  const Quad<C> column[4] = {__builtin_shuffle(low01, low23, QuadIndex<C>{0, 1, 4, 5}),
+                             __builtin_shuffle(low01, low23, QuadIndex<C>{2, 3, 6, 7}),
+                             __builtin_shuffle(high01, high23, QuadIndex<C>{0, 1, 4, 5}),
+                             __builtin_shuffle(high01, high23, QuadIndex<C>{2, 3, 6, 7})};
+  for (int k = 0; k < 4; ++k) memcpy(target + k * target_stride, &column[k], sizeof(column[k]));
+}
+
 // Panel of a matrix whose columns are the depth. Its vectors q begin at the matrix rows first[q]; `valid` of
 // their lanes exist. Works through the depth in pieces, so that both sides stay in the first-level cache.
 template <class S>
@@ -33,19 +55,23 @@ void pack_transposed_panel(const S* matrix, int64_t depth, const int64_t* first,
   using C = Compute<S>;
   constexpr int64_t kPiece = 16;
   for (int64_t begin = 0; begin < depth; begin += kPiece) {
-    int64_t count = depth - begin < kPiece ? depth - begin : kPiece;
-    for (int q = 0; q < kPanel; ++q) {
-      for (int64_t lane = 0; lane < kLanes<C>; ++lane) {
-        C piece[kPiece] = {};
-        if (lane < valid[q]) {
-          const S* source = matrix + (first[q] + lane) * depth + begin;
-          for (int64_t k = 0; k < kPiece; k += kLanes<C>) {
-            int64_t some = count - k;
-            if (some > 0) store(piece + k, load(source + k, some));
-          }
-        }
-        C* target = panel + begin * kPanelWidth<C> + q * kLanes<C> + lane;
-        for (int64_t k = 0; k < count; ++k) target[k * kPanelWidth<C>] = piece[k];
+    const int64_t count = depth - begin < kPiece ? depth - begin : kPiece;
+    for (int64_t column = 0; column < kPanelWidth<C>; column += 4) {
+      C source[4][kPiece] = {};
+      for (int64_t r = 0; r < 4; ++r) {
+        const int64_t q = (column + r) / kLanes<C>;
+        const int64_t lane = (column + r) % kLanes<C>;
+        if (lane >= valid[q]) continue;
+        const S* row = matrix + (first[q] + lane) * depth + begin;
+        for (int64_t k = 0; k < count; k += kLanes<C>) store(source[r] + k, load(row + k, count - k), kPiece - k);
+      }
+      C* target = panel + begin * kPanelWidth<C> + column;
+      int64_t k = 0;
+      for (; k + 4 <= count; k += 4) {
+        transpose_quads(source[0] + k, kPiece, target + k * kPanelWidth<C>, kPanelWidth<C>);
+      }
+      for (; k < count; ++k) {
+        for (int64_t r = 0; r < 4; ++r) target[k * kPanelWidth<C> + r] = source[r][k];
       }
     }
   }

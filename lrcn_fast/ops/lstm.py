@@ -104,6 +104,9 @@ def _previous_states(
     time = 1 if batch_first else 0
     steps = states.shape[time]
     initial = torch.zeros_like(states.select(time, 0)) if h0 is None else h0
+    if lengths is not None and h0 is not None:
+        # A row without steps read nothing, whatever its initial state is.
+        initial = torch.where(lengths[:, None] > 0, h0, torch.zeros_like(h0))
     inner = states.narrow(time, 1 if reverse else 0, steps - 1)
     ends = [inner, initial.unsqueeze(time)] if reverse else [initial.unsqueeze(time), inner]
     previous = torch.cat(ends, time)

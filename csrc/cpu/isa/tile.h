@@ -23,7 +23,7 @@ struct Sums {
 
 // A sum is formed in pieces of this many terms, which are then added up: one long chain of additions would
 // lose twice the accuracy that a blocked library product loses.
-inline constexpr int64_t kSumPiece = 256;
+inline constexpr int64_t kSumPiece = 128;
 
 // sums[r][q] = sum over k of rows[r][k] * panel[k][q]. The order of the additions is the same for every row,
 // whichever rows share its tile: a result does not depend on the number of threads.

@@ -1,11 +1,13 @@
 """Definition of an operator of ``torch.ops.lrcn_fast`` from its parts."""
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-__all__ = ["define", "define_undifferentiable", "implement"]
+__all__ = ["Half", "define", "define_both", "implement"]
 
 _NAMESPACE = "lrcn_fast"
 # Kept for the life of the process: a library that is collected takes its operators along.
@@ -29,9 +31,49 @@ def define(
     _register_autocast(name, "cuda", "AutocastCUDA")
 
 
-def define_undifferentiable(name: str, signature: str, *, fake: Callable[..., Any]) -> None:
-    """Define an operator that forms gradients and refuses to be differentiated itself."""
+@dataclass(frozen=True)
+class Half:
+    """The forward or the backward half of an operator that exists natively and as reference."""
 
+    signature: str
+    fake: Callable[..., Any]
+    reference: Callable[..., Any]
+
+
+def define_both(
+    name: str,
+    forward: Half,
+    backward: Half,
+    *,
+    setup_context: Callable[..., None],
+    gradient: Callable[..., Any],
+) -> None:
+    """Define ``{name}_forward`` and ``{name}_backward``, and both with the suffix ``_reference``.
+
+    Args:
+        gradient: takes the backward operator to call, then what autograd passes (ctx, grads ..).
+    """
+    for suffix in ("", "_reference"):
+        forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
+        _define_undifferentiable(backward_name, backward.signature, backward.fake)
+        operator = getattr(torch.ops.lrcn_fast, backward_name).default
+        define(
+            forward_name,
+            forward.signature,
+            fake=forward.fake,
+            setup_context=setup_context,
+            backward=functools.partial(gradient, operator),
+        )
+    implement(f"{name}_forward_reference", forward.reference)
+    implement(f"{name}_backward_reference", backward.reference)
+
+
+def implement(name: str, function: Callable[..., Any]) -> None:
+    """Register an implementation for every device."""
+    _library.impl(name, function, "CompositeExplicitAutograd")
+
+
+def _define_undifferentiable(name: str, signature: str, fake: Callable[..., Any]) -> None:
     def backward(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(
             f"lrcn_fast::{name}: second derivatives are not implemented; "
@@ -40,11 +82,6 @@ def define_undifferentiable(name: str, signature: str, *, fake: Callable[..., An
 
     _define(name, signature, fake)
     torch.library.register_autograd(f"{_NAMESPACE}::{name}", backward, lib=_library)
-
-
-def implement(name: str, function: Callable[..., Any]) -> None:
-    """Register an implementation for every device."""
-    _library.impl(name, function, "CompositeExplicitAutograd")
 
 
 def _define(name: str, signature: str, fake: Callable[..., Any]) -> None:

@@ -57,7 +57,9 @@ def weight_gradient(grad: Tensor, input: Tensor) -> Tensor:
 
     oneDNN forms it faster where the sums over N are short against the sizes of the result.
     """
-    if grad.shape[0] <= 2 * min(grad.shape[1], input.shape[1]):
+    rows = grad.shape[0]
+    # A compiled graph with a dynamic number of rows must not be bound to one side of this.
+    if isinstance(rows, int) and rows <= 2 * min(grad.shape[1], input.shape[1]):
         return project(grad.t(), input.t())
     return grad.t() @ input
 

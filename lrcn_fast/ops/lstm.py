@@ -146,54 +146,47 @@ def _gradient_at_weight_hh(
     return weight_gradient(grad_gates.flatten(0, 1), previous.flatten(0, 1))
 
 
-def _backward_of(suffix: str) -> Any:
-    def backward(
-        ctx: Any,
-        grad_output: Tensor | None,
-        grad_h_n: Tensor | None,
-        grad_c_n: Tensor | None,
-        grad_cells: Tensor | None,
-        grad_activations: Tensor | None,
-    ) -> tuple[Tensor | None, ...]:
-        weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
-        if activations.dim() != 3 or cells.dim() != 3:
-            raise RuntimeError(
-                f"lrcn_fast::lstm_forward{suffix}: a gradient is asked for, but the forward "
-                "was called without save_cells=True and save_activations=True"
-            )
-        _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0, *_ = ctx.needs_input_grad
-        options = (cont, lengths, ctx.reverse, ctx.batch_first)
-        operator = getattr(torch.ops.lrcn_fast, f"lstm_backward{suffix}")
-        grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
-        saved = (activations, cells, weight_hh, weight_hr, c0)
-        grad_gates, grad_h0, grad_c0, grad_hidden = operator(*grads, *saved, *options)
-        grad_hh = grad_hr = None
-        if needs_hh:
-            grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *options)
-        if needs_hr:
-            unprojected = activations[..., -cells.shape[2] :] * cells.tanh()
-            grad_hr = weight_gradient(grad_hidden.flatten(0, 1), unprojected.flatten(0, 1))
-        return (
-            grad_gates,
-            grad_hh,
-            grad_hr,
-            grad_gates.sum(1 if ctx.batch_first else 0) if needs_static else None,
-            grad_h0 if needs_h0 else None,
-            grad_c0 if needs_c0 else None,
-            *[None] * 6,
+def _gradient(
+    backward: Any,
+    ctx: Any,
+    grad_output: Tensor | None,
+    grad_h_n: Tensor | None,
+    grad_c_n: Tensor | None,
+    grad_cells: Tensor | None,
+    grad_activations: Tensor | None,
+) -> tuple[Tensor | None, ...]:
+    weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
+    if activations.dim() != 3 or cells.dim() != 3:
+        raise RuntimeError(
+            "lrcn_fast::lstm_forward: a gradient is asked for, but the forward was called "
+            "without save_cells=True and save_activations=True"
         )
-
-    return backward
-
-
-for _suffix in ("", "_reference"):
-    _library.define(
-        f"lstm_forward{_suffix}",
-        _FORWARD,
-        fake=_fake_forward,
-        setup_context=_setup_context,
-        backward=_backward_of(_suffix),
+    _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0, *_ = ctx.needs_input_grad
+    options = (cont, lengths, ctx.reverse, ctx.batch_first)
+    grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
+    saved = (activations, cells, weight_hh, weight_hr, c0)
+    grad_gates, grad_h0, grad_c0, grad_hidden = backward(*grads, *saved, *options)
+    grad_hh = grad_hr = None
+    if needs_hh:
+        grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *options)
+    if needs_hr:
+        unprojected = activations[..., -cells.shape[2] :] * cells.tanh()
+        grad_hr = weight_gradient(grad_hidden.flatten(0, 1), unprojected.flatten(0, 1))
+    return (
+        grad_gates,
+        grad_hh,
+        grad_hr,
+        grad_gates.sum(1 if ctx.batch_first else 0) if needs_static else None,
+        grad_h0 if needs_h0 else None,
+        grad_c0 if needs_c0 else None,
+        *[None] * 6,
     )
-    _library.define_undifferentiable(f"lstm_backward{_suffix}", _BACKWARD, fake=_fake_backward)
-_library.implement("lstm_forward_reference", reference.lstm_forward)
-_library.implement("lstm_backward_reference", reference.lstm_backward)
+
+
+_library.define_both(
+    "lstm",
+    _library.Half(_FORWARD, _fake_forward, reference.lstm_forward),
+    _library.Half(_BACKWARD, _fake_backward, reference.lstm_backward),
+    setup_context=_setup_context,
+    gradient=_gradient,
+)

@@ -5,7 +5,6 @@ The pointwise part of one step; see :mod:`lrcn_fast.reference.lstm_cell`.
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lrcn_fast import reference
@@ -45,25 +44,21 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     ctx.set_materialize_grads(False)
 
 
-def _backward_of(suffix: str) -> Any:
-    def backward(
-        ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None, grad_activations: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None]:
-        operator = getattr(torch.ops.lrcn_fast, f"lstm_cell_backward{suffix}")
-        grad_gates, grad_c0 = operator(grad_h, grad_c, *ctx.saved_tensors)
-        return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
+def _gradient(
+    backward: Any,
+    ctx: Any,
+    grad_h: Tensor | None,
+    grad_c: Tensor | None,
+    grad_activations: Tensor | None,
+) -> tuple[Tensor | None, Tensor | None]:
+    grad_gates, grad_c0 = backward(grad_h, grad_c, *ctx.saved_tensors)
+    return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
 
-    return backward
 
-
-for _suffix in ("", "_reference"):
-    _library.define(
-        f"lstm_cell_forward{_suffix}",
-        _FORWARD,
-        fake=_fake_forward,
-        setup_context=_setup_context,
-        backward=_backward_of(_suffix),
-    )
-    _library.define_undifferentiable(f"lstm_cell_backward{_suffix}", _BACKWARD, fake=_fake_backward)
-_library.implement("lstm_cell_forward_reference", reference.lstm_cell_forward)
-_library.implement("lstm_cell_backward_reference", reference.lstm_cell_backward)
+_library.define_both(
+    "lstm_cell",
+    _library.Half(_FORWARD, _fake_forward, reference.lstm_cell_forward),
+    _library.Half(_BACKWARD, _fake_backward, reference.lstm_cell_backward),
+    setup_context=_setup_context,
+    gradient=_gradient,
+)

@@ -66,15 +66,19 @@ def test_unbatched(layout: Layout) -> None:
         assert_equal_to_oracle(actual[1][1], expected[1][1], "c_n")
 
 
-def test_paper_size_in_float32() -> None:
-    """One step of real width: 4096 features, 256 units, as the activity network has."""
-    layout = Layout(input_size=4096, hidden_size=256)
+@pytest.mark.parametrize("T, B", [(1, 1), (3, 2), (20, 16)])
+def test_wide_layer_in_float32(T: int, B: int) -> None:
+    """Weights that fill a cache, with few and with many frames; every gradient."""
+    layout = Layout(input_size=1024, hidden_size=256)
     theirs = layout.torch_module(torch.float32)
-    ours = lrcn_fast.LSTM(4096, 256)
+    ours = lrcn_fast.LSTM(1024, 256)
     ours.load_state_dict(theirs.state_dict())
-    x = torch.randn(4, 2, 4096)
-    expected = theirs(x)[0]
-    assert_no_worse_than_torch(ours(x)[0], expected, theirs.double()(x.double())[0], "output")
+    exact = layout.torch_module()
+    exact.load_state_dict(theirs.state_dict())
+    x = layout.sequence(T, B, torch.float32)
+    truth, torchs = run(exact, x.double(), None), run(theirs, x, None)
+    for name, actual in run(ours, x, None).items():
+        assert_no_worse_than_torch(actual, torchs[name], truth[name], name)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

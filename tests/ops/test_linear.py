@@ -8,7 +8,16 @@ from tests.helpers.tolerance import assert_no_worse_than_torch
 
 OPS = torch.ops.lrcn_fast
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
-SHAPES = [(5, 3, 8), (1, 1, 1), (0, 2, 3), (4, 0, 3), (7, 6), (2, 3, 4, 5), (3, 40, 33)]
+SHAPES = [
+    (5, 3, 8),
+    (1, 1, 1),
+    (0, 2, 3),
+    (4, 0, 3),
+    (7, 6),
+    (2, 3, 4, 5),
+    (3, 40, 33),
+    (70, 100, 100),
+]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

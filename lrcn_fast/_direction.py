@@ -11,7 +11,7 @@ from lrcn_fast._arguments import check_like, describe
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
 
-__all__ = ["Run", "Weights", "split_params"]
+__all__ = ["Run", "Weights", "cell_step", "split_params"]
 
 
 class Weights(NamedTuple):
@@ -85,6 +85,40 @@ def split_params(
     ]
 
 
+# Looked up once: a single step is short enough for look-ups to count.
+_OPERATORS = {
+    suffix: tuple(
+        getattr(torch.ops.lrcn_fast, name + suffix).default
+        for name in ("lstm_forward", "lstm_cell_forward")
+    )
+    for suffix in ("", "_reference")
+}
+
+
+def cell_step(
+    backend: Backend,
+    weights: Weights,
+    x: Tensor,
+    h0: Tensor | None,
+    c0: Tensor | None,
+    static_gates: Tensor | None,
+    needs_grad: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return h (B, P) and c (B, H) of a step on x (B, I); packs no weight for a kernel."""
+    if h0 is None and needs_grad:
+        # weight_hh has a gradient, of zeros, as it has after longer sequences.
+        h0 = x.new_zeros((x.shape[0], weights.hh.shape[1]))
+    if h0 is None:
+        gates = project(x, weights.ih, weights.bias)
+    else:
+        gates = project(x, weights.ih, weights.bias_ih)
+        gates = gates + project(h0, weights.hh, weights.bias_hh)
+    if static_gates is not None:
+        gates = gates + static_gates
+    h, c, _ = _OPERATORS[backend.suffix][1](gates, c0)
+    return h if weights.hr is None else project(h, weights.hr), c
+
+
 @dataclass
 class Run:
     """What a layer and direction needs beside its input; shapes as in functional.lstm."""
@@ -103,8 +137,7 @@ class Run:
 
     def sequence(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H) of a sequence."""
-        forward = getattr(torch.ops.lrcn_fast, f"lstm_forward{self.backend.suffix}")
-        output, h_n, c_n, cells, _ = forward(
+        output, h_n, c_n, cells, _ = _OPERATORS[self.backend.suffix][0](
             project(input, self.weights.ih, self.weights.bias),
             self.weights.hh,
             self.weights.hr,
@@ -121,30 +154,15 @@ class Run:
         return output, h_n, c_n, cells
 
     def step(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the same for a single step, without packing the recurrent weight for a kernel."""
+        """Return the same for a sequence of a single step."""
         time = 1 if self.batch_first else 0
         h0, c0 = self.h0, self.c0
         if self.cont is not None and not self.reverse:
             carried = self.cont.select(time, 0).unsqueeze(1)
             h0 = None if h0 is None else torch.where(carried, h0, torch.zeros_like(h0))
             c0 = None if c0 is None else torch.where(carried, c0, torch.zeros_like(c0))
-        x = input.select(time, 0)
-        if h0 is None and self.needs_grad:
-            # weight_hh has a gradient, of zeros, as it has after longer sequences.
-            h0 = x.new_zeros((x.shape[0], self.weights.hh.shape[1]))
-        weights = self.weights
-        if h0 is None:
-            gates = project(x, weights.ih, weights.bias)
-        else:
-            gates = project(x, weights.ih, weights.bias_ih)
-            gates = gates + project(h0, weights.hh, weights.bias_hh)
-        static_gates = self._static_gates()
-        if static_gates is not None:
-            gates = gates + static_gates
-        cell = getattr(torch.ops.lrcn_fast, f"lstm_cell_forward{self.backend.suffix}")
-        h, c, _ = cell(gates, c0)
-        if weights.hr is not None:
-            h = project(h, weights.hr)
+        x, static_gates = input.select(time, 0), self._static_gates()
+        h, c = cell_step(self.backend, self.weights, x, h0, c0, static_gates, self.needs_grad)
         # Copies: a caller who resets a final state in place must not change the output.
         cells = c.unsqueeze(time).clone() if self.save_cells else c
         return h.unsqueeze(time).clone(), h, c, cells

@@ -17,7 +17,7 @@ from lrcn_fast._arguments import (
     check_pair,
     describe,
 )
-from lrcn_fast._direction import Run, Weights, split_params
+from lrcn_fast._direction import Run, Weights, cell_step, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
 
 __all__ = ["lstm", "lstm_cell"]
@@ -186,21 +186,9 @@ def lstm_cell(
     for name, state in (("hx[0]", h0), ("hx[1]", c0)):
         if state is not None:
             check_like(name, state, (batch, hidden), "(B, H)", input)
-    run = Run(
-        backend=_choose(input, hidden, 0, backend),
-        weights=weights,
-        static=None,
-        h0=h0,
-        c0=c0,
-        cont=None,
-        lengths=None,
-        reverse=False,
-        batch_first=False,
-        needs_grad=torch.is_grad_enabled() and weight_hh.requires_grad,
-        save_cells=False,
-    )
-    _, h, c, _ = run.step(input.unsqueeze(0))
-    return h, c
+    needs_grad = torch.is_grad_enabled() and weight_hh.requires_grad
+    chosen = _choose(input, hidden, 0, backend)
+    return cell_step(chosen, weights, input, h0, c0, None, needs_grad)
 
 
 def _stack(states: list[Tensor]) -> Tensor:

@@ -23,7 +23,7 @@ def has_onednn() -> bool:
 # fewer multiply-adds than this, and a weight that fits in a private cache, are all overhead: there
 # addmm has less.
 _FEW_MULTIPLICATIONS = 1 << 23
-_SMALL_WEIGHT = 1 << 18
+_SMALL_WEIGHT = 1 << 20
 
 
 def _prefers_onednn(input: Tensor, weight: Tensor) -> bool:

@@ -91,6 +91,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("stream-b5", 1, 5, 1000, 1000),
     Shape("stream-b5-2layers", 1, 5, 1000, 1000, num_layers=2),
     Shape("cell", 1, 1, 1000, 1000, cell=True),
+    Shape("cell-small", 1, 1, 256, 256, cell=True),
 )
 
 MEMORY_SHAPE = Shape("memory", 1024, 8, 512, 256)

@@ -3,10 +3,11 @@
 Every error names the argument, what came, and what was expected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 __all__ = [
     "autocast_dtype",
@@ -16,7 +17,20 @@ __all__ = [
     "check_like",
     "check_pair",
     "describe",
+    "refuse_forward_mode",
 ]
+
+
+def refuse_forward_mode(tensors: Iterable[Tensor | None]) -> None:
+    """Raise where forward-mode differentiation reaches an operator that would drop the tangent."""
+    if torch.compiler.is_compiling() or forward_ad._current_level < 0:
+        return
+    for tensor in tensors:
+        if tensor is not None and forward_ad.unpack_dual(tensor).tangent is not None:
+            raise NotImplementedError(
+                "forward mode differentiation (jvp, dual tensors) is not implemented; "
+                "lrcn_fast.reference.lstm is made of ordinary torch operations and has it"
+            )
 
 
 def describe(value: object) -> str:
@@ -91,10 +105,12 @@ def check_lengths(lengths: object, batch: int, steps: int, like: Tensor) -> Tens
         raise TypeError(f"lengths: expected a tensor of integers, got {describe(lengths)}")
     if lengths.dtype == torch.bool:
         raise TypeError(f"lengths: expected a tensor of integers, got {describe(lengths)}")
+    if lengths.is_meta != like.is_meta:
+        raise ValueError(f"lengths: expected a tensor with values, got {describe(lengths)}")
     if tuple(lengths.shape) != (batch,):
         raise ValueError(f"lengths: expected shape (B,) = ({batch},), got {describe(lengths)}")
     if lengths.device.type == "cpu" and not torch.compiler.is_compiling() and batch > 0:
-        low, high = (int(bound) for bound in torch.aminmax(lengths))
+        low, high = (int(bound) for bound in torch.aminmax(lengths.to(torch.int64)))
         if low < 0 or high > steps:
             raise ValueError(f"lengths: expected values within 0..T = {steps}, got {low}..{high}")
     return lengths.to(device=like.device, dtype=torch.int64)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lrcn_fast._arguments import check_like, describe
+from lrcn_fast._arguments import check_floating, check_like, describe
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
 
-__all__ = ["Run", "Weights", "cell_step", "split_params"]
+__all__ = ["Run", "Weights", "cell_step", "hidden_size", "split_params"]
 
 
 class Weights(NamedTuple):
@@ -26,7 +26,8 @@ class Weights(NamedTuple):
 
     def check(self, input: Tensor, hidden: int, width: int, suffix: str) -> None:
         """Check all shapes, dtypes and devices against a layer's input (.., I)."""
-        if input.shape[-1] != self.ih.shape[-1]:
+        check_floating(f"weight_ih{suffix}", self.ih)
+        if self.ih.dim() == 2 and input.shape[-1] != self.ih.shape[-1]:
             raise ValueError(
                 f"input: expected last size I = {self.ih.shape[-1]} as in weight_ih{suffix}, "
                 f"got {describe(input)}"
@@ -51,6 +52,14 @@ class Weights(NamedTuple):
         return self.bias_ih + self.bias_hh
 
 
+def hidden_size(weight_hh: object, suffix: str) -> int:
+    """Return H of a recurrent weight (4H, P)."""
+    weight = check_floating(f"weight_hh{suffix}", weight_hh)
+    if weight.dim() != 2 or weight.shape[0] < 4 or weight.shape[0] % 4 or weight.shape[1] < 1:
+        raise ValueError(f"weight_hh{suffix}: expected shape (4H, P), got {describe(weight)}")
+    return weight.shape[0] // 4
+
+
 def split_params(
     params: Sequence[Tensor],
     layers: int,
@@ -64,6 +73,8 @@ def split_params(
     Raises:
         ValueError: the list has another length than these options ask for.
     """
+    if isinstance(params, Tensor) or not isinstance(params, Sequence):
+        raise TypeError(f"params: expected a list of tensors, got {describe(params)}")
     each = 2 + 2 * bias + projects
     expected = directions * (layers * each + static)
     if len(params) != expected:
@@ -116,6 +127,8 @@ def cell_step(
     if static_gates is not None:
         gates = gates + static_gates
     h, c, _ = _OPERATORS[backend.suffix][1](gates, c0)
+    # The backward keeps c; a caller who resets it in place gets a copy.
+    c = c.clone() if needs_grad else c
     return h if weights.hr is None else project(h, weights.hr), c
 
 

@@ -16,8 +16,9 @@ from lrcn_fast._arguments import (
     check_like,
     check_pair,
     describe,
+    refuse_forward_mode,
 )
-from lrcn_fast._direction import Run, Weights, cell_step, split_params
+from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
 
 __all__ = ["lstm", "lstm_cell"]
@@ -85,9 +86,15 @@ def lstm(
     batch, steps = input.shape[:2] if batch_first else (input.shape[1], input.shape[0])
     if steps < 1:
         raise ValueError(f"input: expected at least one step in {letters}, got {describe(input)}")
+    if num_layers < 1:
+        raise ValueError(f"num_layers: expected at least 1, got {num_layers}")
+    if not 0 <= dropout <= 1:
+        raise ValueError(f"dropout: expected a probability within 0..1, got {dropout}")
+    if proj_size < 0:
+        raise ValueError(f"proj_size: expected at least 0, got {proj_size}")
     directions = 2 if bidirectional else 1
     layers = split_params(params, num_layers, directions, bias, proj_size > 0, static is not None)
-    hidden = layers[0].hh.shape[0] // 4
+    hidden = hidden_size(layers[0].hh, "_l0")
     width = proj_size or hidden
     h0, c0 = _check_states(input, hx, num_layers * directions, batch, width, hidden)
     starts = None
@@ -101,6 +108,7 @@ def lstm(
     chosen = _choose(input, hidden, proj_size, backend)
 
     tensors = (input, static, h0, c0, *params)
+    refuse_forward_mode(tensors)
     needs_grad = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
     output = input
     if lengths is not None and needs_grad:
@@ -178,7 +186,8 @@ def lstm_cell(
     if (bias_ih is None) != (bias_hh is None):
         given, other = ("bias_ih", "bias_hh") if bias_hh is None else ("bias_hh", "bias_ih")
         raise ValueError(f"{other}: expected a tensor, because {given} is given, got None")
-    hidden = weight_hh.shape[0] // 4
+    check_floating("weight_ih", weight_ih)
+    hidden = hidden_size(weight_hh, "")
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, None, None)
     weights.check(input, hidden, hidden, "")
     batch = input.shape[0]
@@ -186,7 +195,9 @@ def lstm_cell(
     for name, state in (("hx[0]", h0), ("hx[1]", c0)):
         if state is not None:
             check_like(name, state, (batch, hidden), "(B, H)", input)
-    needs_grad = torch.is_grad_enabled() and weight_hh.requires_grad
+    refuse_forward_mode((input, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh))
+    tensors = (input, h0, c0, weight_ih, weight_hh, bias_ih)
+    needs_grad = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
     chosen = _choose(input, hidden, 0, backend)
     return cell_step(chosen, weights, input, h0, c0, None, needs_grad)
 

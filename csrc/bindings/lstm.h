@@ -54,7 +54,12 @@ inline LstmShape lstm_shape(const char* op, const char* argument, const Tensor& 
   shape.frame_row = layout.batch_first ? layout.steps : 1;
   shape.reverse = reverse;
 
+  if (shape.steps < 1 || shape.hidden < 1)
+    fail(op, "argument '", argument, "' must have at least one step and one hidden unit, got ", describe(gates_like));
+
   check_rank(op, "weight_hh", inputs.weight_hh, 2, "(4H, P)");
+  if (inputs.weight_hh.size(1) < 1)
+    fail(op, "argument 'weight_hh' must have at least one column (4H, P), got ", describe(inputs.weight_hh));
   shape.projected = inputs.weight_hr.has_value() ? inputs.weight_hh.size(1) : shape.hidden;
   check_like(op, "weight_hh", inputs.weight_hh, gates_like, {rows, shape.projected}, "(4H, P)");
   check_optional(op, "weight_hr", inputs.weight_hr, gates_like, {shape.projected, shape.hidden}, "(P, H)");

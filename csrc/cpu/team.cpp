@@ -56,8 +56,10 @@ struct Team {
     for (int64_t phase = 0; phase < phases; ++phase) {
       for (int64_t k = 0; k < cut.members; ++k) take_if_not_begun(group, (self + k) % cut.members, phase);
       const int64_t target = (phase + 1) * cut.members;
-      for (int spins = 0; done[group].value.load(std::memory_order_acquire) < target; ++spins) {
-        relax(std::min(spins, kSpinsBeforeYield));
+      int spins = 0;
+      while (done[group].value.load(std::memory_order_acquire) < target) {
+        relax(spins);
+        spins = std::min(spins + 1, kSpinsBeforeYield);
       }
     }
   }
@@ -69,7 +71,7 @@ Cut cut_for(int64_t threads, int64_t batch, int64_t panels, int64_t weight_bytes
   const int64_t work = batch * weight_bytes / 4;
   threads = std::max<int64_t>(1, std::min(threads, work / kWorkWorthAThread));
   if (weight_bytes <= kPrivateCacheBytes && batch >= 2 * threads) return {threads, 1};
-  Cut cut{1, std::min(threads, panels)};
+  Cut cut{1, std::max<int64_t>(1, std::min(threads, panels))};
   cut.groups = std::max<int64_t>(1, std::min(threads / cut.members, batch));
   return cut;
 }

@@ -9,7 +9,7 @@ from torch.nn import Parameter, RNNBase, init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lrcn_fast import functional
-from lrcn_fast._arguments import check_pair, describe
+from lrcn_fast._arguments import check_cont, check_like, check_pair, describe
 
 __all__ = ["LSTM"]
 
@@ -54,7 +54,7 @@ class LSTM(RNNBase):
         *,
         static_size: int = 0,
     ) -> None:
-        if not isinstance(static_size, int) or static_size < 0:
+        if type(static_size) is not int or static_size < 0:
             raise ValueError(f"static_size: expected an integer >= 0, got {static_size!r}")
         super().__init__(
             "LSTM",
@@ -213,8 +213,20 @@ class LSTM(RNNBase):
         # In the order of the lengths, as packing left them; h_n and c_n return to the caller's.
         order, back = input.sorted_indices, input.unsorted_indices
         padded, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))
+        # Before anything is sorted: that would take rows from arguments of a wrong size in silence.
+        steps, batch = padded.shape[:2]
+        if hx is not None:
+            for name, state in zip(("hx[0]", "hx[1]"), check_pair(hx)):
+                if state.dim() != 3 or state.shape[1] != batch:
+                    raise ValueError(
+                        f"{name}: expected (L*D, B, H) with B = {batch}, got {describe(state)}"
+                    )
         if cont is not None and self.batch_first:
-            cont = cont.transpose(0, 1)
+            cont = check_cont(cont, (batch, steps), "(B, T)", padded).transpose(0, 1)
+        elif cont is not None:
+            cont = check_cont(cont, (steps, batch), "(T, B)", padded)
+        if static is not None:
+            check_like("static", static, (batch, self.static_size), "(B, S)", padded)
         if order is not None:
             hx = (
                 None if hx is None else (hx[0].index_select(1, order), hx[1].index_select(1, order))

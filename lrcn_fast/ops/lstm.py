@@ -155,6 +155,7 @@ def _gradient(
     grad_cells: Tensor | None,
     grad_activations: Tensor | None,
 ) -> tuple[Tensor | None, ...]:
+    _library.refuse_gradient_at_activations(grad_activations)
     weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
     if activations.dim() != 3 or cells.dim() != 3:
         raise RuntimeError(

@@ -51,6 +51,7 @@ def _gradient(
     grad_c: Tensor | None,
     grad_activations: Tensor | None,
 ) -> tuple[Tensor | None, Tensor | None]:
+    _library.refuse_gradient_at_activations(grad_activations)
     grad_gates, grad_c0 = backward(grad_h, grad_c, *ctx.saved_tensors)
     return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
 

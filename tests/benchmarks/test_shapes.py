@@ -21,7 +21,7 @@ def test_rows_are_unique_and_ordered_by_mode() -> None:
 
 def test_filter_takes_several_parts() -> None:
     names = [row.name for row in cases(pattern="captions-training, cell")]
-    assert names == ["captions-training", "cell-step"]
+    assert names == ["captions-training", "cell-step", "cell-small-step"]
     assert list(cases(pattern="nothing like it")) == []
 
 

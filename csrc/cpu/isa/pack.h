@@ -28,22 +28,32 @@ void pack_panel(const S* matrix, int64_t depth, int64_t columns, int64_t p, Comp
 // Four elements, whatever the instruction set: the unit of a transposition.
 template <class C>
 using Quad __attribute__((vector_size(4 * sizeof(C)))) = C;
-template <class C>
-using QuadIndex __attribute__((vector_size(4 * sizeof(C)))) = typename VectorOf<C>::Bits;
+
+// result = elements of `low` (0 to 3) and `high` (4 to 7) in the order of the arguments. By reference, because
+// passing a vector that is wider than the registers has no fixed convention.
+template <int First, int Second, int Third, int Fourth, class V>
+inline void shuffle(const V& low, const V& high, V& result) {
+#if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
+  result = __builtin_shufflevector(low, high, First, Second, Third, Fourth);
+#else
+  using Index = decltype(low < high);
+  result = __builtin_shuffle(low, high, Index{First, Second, Third, Fourth});
+#endif
+}
 
 // target[k][column] = source[column][k] for 4 x 4 elements.
 template <class C>
 inline void transpose_quads(const C* source, int64_t source_stride, C* target, int64_t target_stride) {
-  Quad<C> row[4];
+  Quad<C> row[4], half[4], column[4];
   for (int r = 0; r < 4; ++r) memcpy(&row[r], source + r * source_stride, sizeof(row[r]));
-  const Quad<C> low01 = __builtin_shuffle(row[0], row[1], QuadIndex<C>{0, 4, 1, 5});
-  const Quad<C> high01 = __builtin_shuffle(row[0], row[1], QuadIndex<C>{2, 6, 3, 7});
-  const Quad<C> low23 = __builtin_shuffle(row[2], row[3], QuadIndex<C>{0, 4, 1, 5});
-  const Quad<C> high23 = __builtin_shuffle(row[2], row[3], QuadIndex<C>{2, 6, 3, 7});
-  const Quad<C> column[4] = {__builtin_shuffle(low01, low23, QuadIndex<C>{0, 1, 4, 5}),
-                             __builtin_shuffle(low01, low23, QuadIndex<C>{2, 3, 6, 7}),
-                             __builtin_shuffle(high01, high23, QuadIndex<C>{0, 1, 4, 5}),
-                             __builtin_shuffle(high01, high23, QuadIndex<C>{2, 3, 6, 7})};
+  for (int r = 0; r < 4; r += 2) {
+    shuffle<0, 4, 1, 5>(row[r], row[r + 1], half[r]);
+    shuffle<2, 6, 3, 7>(row[r], row[r + 1], half[r + 1]);
+  }
+  for (int r = 0; r < 2; ++r) {
+    shuffle<0, 1, 4, 5>(half[r], half[r + 2], column[2 * r]);
+    shuffle<2, 3, 6, 7>(half[r], half[r + 2], column[2 * r + 1]);
+  }
   for (int k = 0; k < 4; ++k) memcpy(target + k * target_stride, &column[k], sizeof(column[k]));
 }
 

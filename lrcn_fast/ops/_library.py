@@ -7,13 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = [
-    "Half",
-    "define",
-    "define_both",
-    "implement",
-    "refuse_gradient_at_activations",
-]
+__all__ = ["Half", "define", "define_both", "implement"]
 
 _NAMESPACE = "lrcn_fast"
 # Kept for the life of the process: a library that is collected takes its operators along.
@@ -35,15 +29,6 @@ def define(
     )
     _register_autocast(name, "cpu", "AutocastCPU")
     _register_autocast(name, "cuda", "AutocastCUDA")
-
-
-def refuse_gradient_at_activations(grad: Any) -> None:
-    """Raise where a gradient reaches the saved activations, which exist for the backward alone."""
-    if grad is not None:
-        raise RuntimeError(
-            "activations: expected no gradient, because they are saved for the backward only; "
-            "differentiate through the states instead"
-        )
 
 
 @dataclass(frozen=True)

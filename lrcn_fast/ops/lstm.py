@@ -90,6 +90,8 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     ctx.has_static = static_gates is not None
     ctx.reverse, ctx.batch_first = reverse, batch_first
     ctx.set_materialize_grads(False)
+    # Saved for the backward alone.
+    ctx.mark_non_differentiable(activations)
 
 
 def _previous_states(
@@ -155,7 +157,6 @@ def _gradient(
     grad_cells: Tensor | None,
     grad_activations: Tensor | None,
 ) -> tuple[Tensor | None, ...]:
-    _library.refuse_gradient_at_activations(grad_activations)
     weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
     if activations.dim() != 3 or cells.dim() != 3:
         raise RuntimeError(

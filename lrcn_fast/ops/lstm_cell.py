@@ -42,6 +42,8 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     _, c, activations = output
     ctx.save_for_backward(activations, c, inputs[1])
     ctx.set_materialize_grads(False)
+    # Saved for the backward alone.
+    ctx.mark_non_differentiable(activations)
 
 
 def _gradient(
@@ -51,7 +53,6 @@ def _gradient(
     grad_c: Tensor | None,
     grad_activations: Tensor | None,
 ) -> tuple[Tensor | None, Tensor | None]:
-    _library.refuse_gradient_at_activations(grad_activations)
     grad_gates, grad_c0 = backward(grad_h, grad_c, *ctx.saved_tensors)
     return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
 

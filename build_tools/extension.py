@@ -40,7 +40,7 @@ def run_ninja(plan: Plan) -> None:
     """
     folder = plan.root / plan.objects
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = os.environ.get("MAX_JOBS") or str(os.cpu_count() or 1)
+    jobs = os.environ.get("MAX_JOBS") or str(_cpus())
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         file = folder / "build.ninja"
@@ -64,6 +64,13 @@ def run_ninja(plan: Plan) -> None:
         stop(f"{plan.toolkit and plan.toolkit.nvcc} failed: LRCN_FAST_CUDA=0 builds without CUDA")
     if code != 0:
         stop("the extension was not built: see the compiler's errors above")
+
+
+def _cpus() -> int:
+    """The CPUs that this process may run on: in a container often fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class BuildExtension(build_ext):

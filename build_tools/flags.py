@@ -2,10 +2,9 @@
 
 import platform
 import sysconfig
-from pathlib import Path
 
 from build_tools.cuda import Toolkit
-from build_tools.toolchain import Torch
+from build_tools.toolchain import Compiler, Torch
 
 # The oldest torch that the extension runs with; its stable ABI has had all we call since then.
 TORCH_TARGET = "0x020b000000000000ULL"
@@ -64,14 +63,14 @@ def binding(torch: Torch, toolkit: Toolkit | None) -> list[str]:
     return [*flags, "-DLRCN_WITH_CUDA"] if toolkit else flags
 
 
-def nvcc(toolkit: Toolkit, compiler: Path, *, werror: bool) -> list[str]:
+def nvcc(toolkit: Toolkit, compiler: Compiler, *, werror: bool) -> list[str]:
     """Flags of every .cu file.
 
     No --use_fast_math: the accuracy of sigmoid and tanh is part of what the package promises.
     """
-    host = ["-fPIC", "-fvisibility=hidden", *_WARNINGS]
+    host = [*compiler.flags, "-fPIC", "-fvisibility=hidden", *_WARNINGS]
     return [
-        *["-O3", "-std=c++17", "-ccbin", str(compiler), *toolkit.gencode],
+        *["-O3", "-std=c++17", "-ccbin", str(compiler.path), *toolkit.gencode],
         *["-Xcompiler", ",".join([*host, "-Werror"] if werror else host)],
         *(["-Werror", "all-warnings"] if werror else []),
         *["-Icsrc/include", "-Icsrc/cuda"],

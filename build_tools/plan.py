@@ -6,7 +6,7 @@ from pathlib import Path
 from build_tools import flags
 from build_tools.cuda import Toolkit
 from build_tools.errors import stop
-from build_tools.toolchain import Torch
+from build_tools.toolchain import Compiler, Torch
 
 _RULES = """\
 ninja_required_version = 1.8
@@ -46,7 +46,7 @@ class Plan:
 
     root: Path
     objects: Path
-    compiler: Path
+    compiler: Compiler
     torch: Torch
     toolkit: Toolkit | None
     werror: bool
@@ -58,7 +58,7 @@ class Plan:
 
     def ninja_file(self) -> str:
         """The text of the ninja file."""
-        compiler = _shell(str(self.compiler))
+        compiler = " ".join(map(_shell, self.compiler.command))
         nvcc = _shell(str(self.toolkit.nvcc)) if self.toolkit else "nvcc"
         text = [_RULES.format(objects=self.objects, compiler=compiler, nvcc=nvcc)]
         outputs = []

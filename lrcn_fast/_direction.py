@@ -35,6 +35,13 @@ class Weights(NamedTuple):
         rows = 4 * hidden
         check_like(f"weight_ih{suffix}", self.ih, (rows, input.shape[-1]), "(4H, I)", input)
         check_like(f"weight_hh{suffix}", self.hh, (rows, width), "(4H, P)", input)
+        if (self.bias_ih is None) != (self.bias_hh is None):
+            missing, given = "bias_ih", "bias_hh"
+            if self.bias_hh is None:
+                missing, given = given, missing
+            raise ValueError(
+                f"{missing}{suffix}: expected a tensor, because {given}{suffix} is given, got None"
+            )
         for name, bias in (("bias_ih", self.bias_ih), ("bias_hh", self.bias_hh)):
             if bias is not None:
                 check_like(name + suffix, bias, (rows,), "(4H,)", input)

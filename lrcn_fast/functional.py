@@ -183,9 +183,6 @@ def lstm_cell(
     check_floating("input", input)
     if input.dim() != 2:
         raise ValueError(f"input: expected 2 dimensions (B, I), got {describe(input)}")
-    if (bias_ih is None) != (bias_hh is None):
-        given, other = ("bias_ih", "bias_hh") if bias_hh is None else ("bias_hh", "bias_ih")
-        raise ValueError(f"{other}: expected a tensor, because {given} is given, got None")
     check_floating("weight_ih", weight_ih)
     hidden = hidden_size(weight_hh, "")
     weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, None, None)

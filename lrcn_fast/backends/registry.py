@@ -1,5 +1,6 @@
 """The list of backends and the choice among them."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,10 @@ _BACKENDS = sorted(
 # A plain variable, because torch.compile does not trace context variables: the choice holds for
 # all threads of the process.
 _override: str | None = None
+# The names behind it, oldest first, one for each block that a thread is in. Blocks of several
+# threads may end in any order, so each takes out its own.
+_entered: dict[object, str] = {}
+_entering = threading.Lock()
 _warned: set[tuple[str, str]] = set()
 
 
@@ -51,6 +56,8 @@ def available() -> list[tuple[str, str | None, str | None]]:
 def use_backend(name: str) -> Iterator[None]:
     """Choose the backend of all calls inside the ``with`` block that name none themselves.
 
+    It holds for all threads; where several are in such a block, the one entered last counts.
+
     Args:
         name: ``"native"``, ``"reference"``, or ``"auto"`` for the automatic choice.
 
@@ -64,11 +71,24 @@ def use_backend(name: str) -> Iterator[None]:
         missing = backend.probe()
         if missing is not None:
             raise RuntimeError(f"backend {name!r} is not available: {missing[0]}; {missing[1]}")
-    previous, _override = _override, name
+    if torch.compiler.is_compiling():
+        # torch.compile traces no lock, and one thread traces the block from end to end.
+        previous, _override = _override, name
+        try:
+            yield
+        finally:
+            _override = previous
+        return
+    block = object()
+    with _entering:
+        _entered[block] = name
+        _override = name
     try:
         yield
     finally:
-        _override = previous
+        with _entering:
+            del _entered[block]
+            _override = next(reversed(_entered.values()), None)
 
 
 def choose(spec: LstmSpec, requested: str | None = None) -> Backend:

@@ -1,7 +1,9 @@
 """Which backend runs a call, and what a user is told about it."""
 
 import dataclasses
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -85,6 +87,64 @@ def test_context_is_restored_and_nests() -> None:
         with pytest.raises(KeyError), lrcn_fast.use_backend("native"):
             raise KeyError
         assert used() == "reference"
+    assert used() == "native"
+
+
+@pytest.mark.parametrize(
+    "first, second, order",
+    [
+        (["native", "reference"], "reference", [0, 1]),
+        (["native", "reference", "native"], "native", [1, 0, 2]),
+        (["native", "reference", "native"], "reference", [2, 0, 1]),
+        (["reference", "native", "reference"], "native", [2, 1, 0]),
+    ],
+    ids=str,
+)
+def test_blocks_of_several_threads_end_in_any_order(
+    first: list[str], second: str, order: list[int]
+) -> None:
+    """``second`` is in force after the first of the blocks has ended."""
+    blocks = [lrcn_fast.use_backend(name) for name in first]
+    for block in blocks:
+        block.__enter__()
+    assert used() == first[-1]
+    blocks[order[0]].__exit__(None, None, None)
+    assert used() == second
+    for index in order[1:]:
+        blocks[index].__exit__(None, None, None)
+    assert registry._override is None
+    assert not registry._entered
+
+
+def test_threads_leave_no_choice_behind() -> None:
+    def enter_and_leave(number: int) -> None:
+        for step in range(200):
+            with lrcn_fast.use_backend("native" if (number + step) % 2 else "reference"):
+                time.sleep(0)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(enter_and_leave, range(4)))
+    assert registry._override is None
+    assert not registry._entered
+
+
+def test_a_compiled_function_may_choose() -> None:
+    module = lrcn_fast.LSTM(3, 5)
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        with lrcn_fast.use_backend("reference"):
+            return module(x)[0]
+
+    operators: set[str] = set()
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Any:
+        operators.update(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    torch.testing.assert_close(torch.compile(run, fullgraph=True, backend=backend)(X), run(X))
+    names = {name.split(".")[1] for name in operators if name.startswith("lrcn_fast.lstm")}
+    assert names == {"lstm_forward_reference"}
+    assert registry._override is None
     assert used() == "native"
 
 

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 
 import lrcn_fast
 from tests.helpers.modules import LAYOUTS, Layout
@@ -96,23 +97,61 @@ def test_an_optimizer_goes_on_working() -> None:
     assert not torch.equal(model[0].weight_ih_l0, before)
 
 
-def test_subclasses() -> None:
-    """One that only adds is replaced; one that computes something else is left alone."""
-
-    class Named(nn.LSTM):
-        label = "named"
+def test_subclasses_are_left_alone() -> None:
+    class WithMethod(nn.LSTM):
+        def init_hidden(self, batch: int) -> tuple[Tensor, Tensor]:
+            zeros = torch.zeros(self.num_layers, batch, self.hidden_size)
+            return zeros, zeros
 
     class Doubled(nn.LSTM):
         def forward(self, input: Tensor, hx: object = None) -> Tensor:  # type: ignore[override]
             return 2 * super().forward(input, hx)[0]
 
-    tree = nn.ModuleList([Named(3, 4), Doubled(3, 4)])
-    x = torch.randn(2, 1, 3)
-    expected = tree[1](x)
+    class Cell(nn.LSTMCell):
+        def __call__(self, input: Tensor) -> Tensor:
+            return super().__call__(input)[0]
+
+    tree = nn.ModuleList([WithMethod(3, 4), Doubled(3, 4), Cell(3, 4)])
+    x, before = torch.randn(2, 1, 3), list(tree)
+    expected = [tree[0](x)[0], tree[1](x), tree[2](x[0])]
+    assert lrcn_fast.convert(tree) is tree
+    assert all(a is b for a, b in zip(tree, before, strict=True))
+    actual = [tree[0](x, tree[0].init_hidden(1))[0], tree[1](x), tree[2](x[0])]
+    assert all(torch.equal(a, b) for a, b in zip(actual, expected, strict=True))
+    assert lrcn_fast.convert(before[0]) is before[0]
+
+
+def test_a_compiled_call_of_the_old_module_is_dropped() -> None:
+    tree = nn.Sequential(nn.LSTM(3, 4))
+    tree[0].compile(backend="eager")
     lrcn_fast.convert(tree)
-    assert isinstance(tree[0], lrcn_fast.LSTM) and not isinstance(tree[0], nn.LSTM)
-    assert type(tree[1]) is Doubled
-    assert torch.equal(tree[1](x), expected)
+    x, cont = torch.randn(2, 1, 3), torch.tensor([[True], [False]])
+    fresh = tree[0](x[1:])[0]
+    torch.testing.assert_close(tree[0](x, cont=cont)[0][1:], fresh)
+
+
+class Doubling(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+@pytest.mark.parametrize("parametrized", [0, 1, 2])
+def test_an_error_leaves_the_tree_untouched(parametrized: int) -> None:
+    tree = nn.ModuleList([nn.LSTM(3, 4), nn.LSTMCell(3, 4), nn.LSTM(3, 4)])
+    kind = "weight_hh" if parametrized == 1 else "weight_hh_l0"
+    register_parametrization(tree[parametrized], kind, Doubling())
+    before = list(tree)
+    with pytest.raises(ValueError, match=f"module: {parametrized} is parametrized"):
+        lrcn_fast.convert(tree)
+    assert all(a is b for a, b in zip(tree, before, strict=True))
+    with pytest.raises(ValueError, match="module: module is parametrized"):
+        lrcn_fast.convert(tree[parametrized])
+
+
+@pytest.mark.parametrize("wrong", [3, None, nn.LSTM, [nn.LSTM(3, 4)]], ids=str)
+def test_no_module(wrong: object) -> None:
+    with pytest.raises(TypeError, match="module: expected a torch.nn.Module, got"):
+        lrcn_fast.convert(wrong)  # type: ignore[type-var]
 
 
 def test_tied_weights_stay_tied() -> None:

@@ -11,6 +11,8 @@ from lrcn_fast import functional
 
 X = torch.zeros(5, 3, 4)
 STATE = (torch.zeros(1, 3, 6), torch.zeros(1, 3, 6))
+# Not sorted by length: packing takes the rows into another order.
+PACKED = pack_sequence([X[:3, 0], X[:, 1], X[:1, 2]], enforce_sorted=False)
 ERRORS = (ValueError, TypeError, RuntimeError)
 
 CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
@@ -54,6 +56,22 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
         (pack_sequence([X[:3, 0], X[:2, 1]]),),
         {"lengths": torch.tensor([3, 2])},
     ),
+    "packed with cont of fewer rows": ("cont", (PACKED,), {"cont": torch.ones(5, 2)}),
+    "packed with cont of more rows": ("cont", (PACKED,), {"cont": torch.ones(5, 9)}),
+    "packed with cont of more steps": ("cont", (PACKED,), {"cont": torch.ones(6, 3)}),
+    "packed with cont of rank 1": ("cont", (PACKED,), {"cont": torch.ones(5)}),
+    "packed with a list as cont": ("cont", (PACKED,), {"cont": [[1] * 3] * 5}),
+    "packed with h0 of more rows": ("hx", (PACKED, (torch.zeros(1, 7, 6), STATE[1])), {}),
+    "packed with c0 of fewer rows": ("hx", (PACKED, (STATE[0], torch.zeros(1, 2, 6))), {}),
+    "packed with both of more rows": ("hx", (PACKED, (torch.zeros(1, 7, 6),) * 2), {}),
+    "packed with h0 of rank 1": ("hx", (PACKED, (torch.zeros(3), STATE[1])), {}),
+    "packed with one tensor as hx": ("hx", (PACKED, STATE[0]), {}),
+    "packed with None in hx": ("hx", (PACKED, (None, STATE[1])), {}),
+    "lengths on meta": (
+        "lengths",
+        (X,),
+        {"lengths": torch.zeros(3, dtype=torch.int64, device="meta")},
+    ),
     "packed with another size": ("input", (pack_sequence([torch.zeros(3, 7)]),), {}),
     "packed integers": ("input", (pack_sequence([torch.zeros(3, 4).long()]),), {}),
 }
@@ -85,6 +103,29 @@ def test_static(static: Any) -> None:
         lrcn_fast.LSTM(4, 6, static_size=2)(X, static=static)
 
 
+PACKED_STATIC = {
+    "more rows": torch.zeros(9, 2),
+    "fewer rows": torch.zeros(2, 2),
+    "another size": torch.zeros(3, 5),
+    "rank 1": torch.zeros(3),
+    "no tensor": [[0.0, 0.0]] * 3,
+}
+
+
+@pytest.mark.parametrize("static", PACKED_STATIC.values(), ids=list(PACKED_STATIC))
+def test_static_with_a_packed_sequence(static: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="static"):
+        lrcn_fast.LSTM(4, 6, static_size=2)(PACKED, static=static)
+
+
+@pytest.mark.parametrize("batch", [2, 5, 9])
+def test_cont_with_a_packed_sequence_batch_first(batch: int) -> None:
+    module = lrcn_fast.LSTM(4, 6, batch_first=True)
+    assert module(PACKED, cont=torch.ones(3, 5))[0].data.shape == (9, 6)
+    with pytest.raises(ValueError, match=r"cont: expected shape \(B, T\) = \(3, 5\)"):
+        module(PACKED, cont=torch.ones(batch, 5))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -99,6 +140,7 @@ def test_static(static: Any) -> None:
         {"proj_size": -1},
         {"static_size": -1},
         {"static_size": 1.5},
+        {"static_size": True},
     ],
     ids=str,
 )
@@ -161,6 +203,65 @@ PARAMS = [torch.zeros(24, 4), torch.zeros(24, 6), torch.zeros(24), torch.zeros(2
 def test_functional_params(params: list[torch.Tensor], options: dict[str, Any]) -> None:
     with pytest.raises(ERRORS, match="weight|bias|params"):
         functional.lstm(X, None, params, **options)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize(
+    "word, params, options",
+    [
+        ("params", None, {}),
+        ("params", 3, {}),
+        ("params|weight", [None] * 4, {}),
+        ("params|weight_ih", [None, *PARAMS[1:]], {}),
+        ("params|weight_hh", [PARAMS[0], None, *PARAMS[2:]], {}),
+        ("params|bias_ih", [*PARAMS[:2], None, PARAMS[3]], {}),
+        ("weight_ih", [torch.zeros(()), *PARAMS[1:]], {}),
+        ("weight_hh", [PARAMS[0], torch.zeros(()), *PARAMS[2:]], {}),
+        ("weight_hh", [PARAMS[0], torch.zeros(24), *PARAMS[2:]], {}),
+        (
+            "weight_hh",
+            [torch.zeros(0, 4), torch.zeros(0, 0), torch.zeros(0), torch.zeros(0)],
+            {},
+        ),
+        ("num_layers", PARAMS, {"num_layers": 0}),
+        ("num_layers", PARAMS, {"num_layers": -1}),
+        ("dropout", PARAMS, {"dropout": 2.0}),
+        ("dropout", PARAMS, {"dropout": -0.5, "training": True}),
+        ("proj_size", PARAMS, {"proj_size": -1}),
+        ("lengths", PARAMS, {"lengths": torch.zeros(3, dtype=torch.int64, device="meta")}),
+        ("lengths", PARAMS, {"lengths": torch.tensor([1, 6, 2], dtype=torch.uint8)}),
+    ],
+)
+def test_functional_values(backend: str, word: str, params: Any, options: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError), match=rf"^({word})"):
+        functional.lstm(X, None, params, backend=backend, **options)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.int8, torch.uint16, torch.uint32, torch.int32]
+)
+def test_lengths_of_any_integer_dtype(dtype: torch.dtype) -> None:
+    x, lengths = torch.randn(5, 3, 4), torch.tensor([1, 5, 2])
+    params = [torch.randn_like(value) for value in PARAMS]
+    expected = functional.lstm(x, None, params, lengths=lengths)[0]
+    actual = functional.lstm(x, None, params, lengths=lengths.to(dtype))[0]
+    assert torch.equal(actual, expected)
+
+
+@pytest.mark.parametrize(
+    "word, params",
+    [
+        ("weight_ih", (None, PARAMS[1])),
+        ("weight_hh", (PARAMS[0], None)),
+        ("weight_hh", (PARAMS[0], torch.zeros(()))),
+        ("weight_hh", (torch.zeros(0, 4), torch.zeros(0, 0))),
+        ("bias_hh", (*PARAMS[:3], None)),
+        ("bias_ih", (*PARAMS[:2], 1.0, PARAMS[3])),
+    ],
+)
+def test_functional_cell_params(word: str, params: tuple[Any, ...]) -> None:
+    with pytest.raises((ValueError, TypeError), match=word):
+        functional.lstm_cell(X[0], None, *params)
 
 
 CELL_CALLS: dict[str, tuple[str, tuple[Any, ...]]] = {

@@ -142,3 +142,40 @@ def test_cell_backward(name: str) -> None:
     given[name] = torch.zeros(3, 5)
     with pytest.raises(ERRORS, match=name):
         OPS.lstm_cell_backward(*given.values())
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+@pytest.mark.parametrize(
+    "name, hidden, width", [("gates|weight_hh", 0, 0), ("weight_hh|weight_hr", 4, 0)]
+)
+def test_nothing_hidden(name: str, hidden: int, width: int, batch: int) -> None:
+    """H = 0, or a projection on nothing."""
+    gates, weight_hh = torch.zeros(3, batch, 4 * hidden), torch.zeros(4 * hidden, width)
+    weight_hr = torch.zeros(width, hidden) if hidden else None
+    options = [None, None, None, None, None, False, False, True, True]
+    with pytest.raises(ERRORS, match=name):
+        OPS.lstm_forward(gates, weight_hh, weight_hr, *options)
+
+
+@pytest.mark.parametrize("hidden, width", [(0, 0), (4, 0)])
+def test_nothing_hidden_backward(hidden: int, width: int) -> None:
+    T, B = 3, 2
+    grads = [torch.zeros(T, B, width), torch.zeros(B, width), torch.zeros(B, hidden), None]
+    saved = [torch.zeros(T, B, 4 * hidden), torch.zeros(T, B, hidden)]
+    weights = [torch.zeros(4 * hidden, width), torch.zeros(width, hidden) if hidden else None]
+    with pytest.raises(ERRORS, match="activations|cells|weight_hh|weight_hr"):
+        OPS.lstm_backward(*grads, *saved, *weights, None, None, None, False, False)
+
+
+@pytest.mark.parametrize("suffix", ["", "_reference"])
+def test_gradient_through_the_activations(suffix: str) -> None:
+    """They are saved for the backward, and say that they take no gradient."""
+    tensors, gates = problem(), torch.randn(3, 8, requires_grad=True)
+    tensors.gates.requires_grad_()
+    for *states, activations in (
+        getattr(OPS, f"lstm_forward{suffix}")(*tensors.forward_arguments(), True, True),
+        getattr(OPS, f"lstm_cell_forward{suffix}")(gates, None),
+    ):
+        assert all(state.requires_grad for state in states) and not activations.requires_grad
+        with pytest.raises(RuntimeError, match="does not require grad"):
+            activations.sum().backward()

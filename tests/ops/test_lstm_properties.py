@@ -1,4 +1,4 @@
-"""Hypothesis over shapes, strides, cont and lengths: native forward and backward are the loop."""
+"""Hypothesis over shapes, strides, masks and threads: native forward and backward are the loop."""
 
 import torch
 from hypothesis import given, settings
@@ -15,8 +15,12 @@ OPS = torch.ops.lrcn_fast
 
 @st.composite
 def rows(draw: st.DrawFn) -> Tensors:
-    """Any small problem: sizes, options, strides and values."""
-    T, B, H = draw(st.integers(1, 9)), draw(st.integers(0, 7)), draw(st.integers(1, 40))
+    """Any small problem: sizes, options, strides and values.
+
+    Some are wide, because only those have the work that is divided among threads.
+    """
+    T, B = draw(st.integers(1, 9)), draw(st.integers(0, 7))
+    H = draw(st.one_of(st.integers(1, 40), st.integers(1, 40), st.integers(120, 260)))
     P = draw(st.one_of(st.just(0), st.integers(1, max(1, H - 1)))) if H > 1 else 0
     batch_first, reverse = draw(st.booleans()), draw(st.booleans())
     seed = draw(st.integers(0, 2**31))
@@ -28,24 +32,28 @@ def rows(draw: st.DrawFn) -> Tensors:
     def tensor(*shape: int, scale: float = 1.0, last: bool = True) -> Tensor:
         """Random values under random strides; a free last stride only if ``last``."""
         values = scale * torch.randn(*shape, generator=generator)
+        return strided(values.to(dtype), float("nan"), last)
+
+    def strided(values: Tensor, between: float, last: bool = True) -> Tensor:
+        """The same values under random strides, with ``between`` in the gaps."""
+        shape = values.shape
         order = draw(st.permutations(range(len(shape) - (0 if last else 1))))
         order = [*order, *range(len(order), len(shape))]
         padding = [draw(st.integers(0, 2)) for _ in shape]
-        buffer = torch.full(
-            [shape[axis] + padding[axis] for axis in order], float("nan"), dtype=dtype
-        )
+        step = draw(st.integers(1, 2)) if last else 1
+        sizes = [step * (shape[axis] + padding[axis]) for axis in order]
+        buffer = torch.full(sizes, between, dtype=values.dtype)
         view = buffer.permute([order.index(axis) for axis in range(len(shape))])
-        return view[tuple(slice(0, size) for size in shape)].copy_(values)
+        return view[tuple(slice(0, step * size, step) for size in shape)].copy_(values)
 
     lengths = None
     if draw(st.booleans()):
-        lengths = torch.tensor(
-            draw(st.lists(st.integers(0, T), min_size=B, max_size=B)), dtype=torch.int64
-        )
+        steps = draw(st.lists(st.integers(0, T), min_size=B, max_size=B))
+        lengths = strided(torch.tensor(steps, dtype=torch.int64), 2**62)
     cont = None
     if draw(st.booleans()):
         flags = draw(st.lists(st.booleans(), min_size=T * B, max_size=T * B))
-        cont = torch.tensor(flags, dtype=torch.bool).view(*leading)
+        cont = strided(torch.tensor(flags, dtype=torch.bool).view(*leading), draw(st.booleans()))
     return Tensors(
         gates=tensor(*leading, 4 * H, last=False),
         weight_hh=tensor(4 * H, width, scale=width**-0.5),
@@ -65,8 +73,9 @@ def rows(draw: st.DrawFn) -> Tensors:
 
 
 @settings(max_examples=150)
-@given(tensors=rows())
-def test_forward_and_backward(isa: str, tensors: Tensors) -> None:
+@given(tensors=rows(), threads=st.integers(1, 4))
+def test_forward_and_backward(isa: str, tensors: Tensors, threads: int) -> None:
+    torch.set_num_threads(threads)
     exact_tensors = tensors.map(Tensor.double)
     saved = reference.lstm_forward(*tensors.forward_arguments(), True, True)
     exact = reference.lstm_forward(*exact_tensors.forward_arguments(), True, True)

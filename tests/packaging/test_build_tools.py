@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from build_tools import cuda, flags, toolchain
+from build_tools import cuda, extension, flags, toolchain
 from build_tools.extension import run_ninja
 from build_tools.plan import Plan
 from build_tools.settings import DEFAULT_CUDA_ARCHS, Settings, read
@@ -94,15 +94,79 @@ def test_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         toolchain.find_compiler()
 
 
+@pytest.mark.parametrize(
+    "value, launchers, flags",
+    [
+        ("", [], []),
+        ("g++", [], []),
+        ("g++ -m64", [], ["-m64"]),
+        ("ccache g++", ["ccache"], []),
+        ("distcc", ["distcc"], []),
+        ("/opt/bin/ccache distcc g++ -m64 '-DA=b c'", ["/opt/bin/ccache", "distcc"], None),
+    ],
+)
+def test_cxx_may_hold_flags_and_launchers(
+    value: str, launchers: list[str], flags: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", value)
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: f"/found/{name}")
+    compiler = toolchain.find_compiler()
+    flags = ["-m64", "-DA=b c"] if flags is None else flags
+    assert compiler.path == Path("/found/g++")
+    assert compiler.command == [*launchers, "/found/g++", *flags]
+
+
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        ("g+ -m64", r"no C\+\+ compiler found \(looked for g\+\)"),
+        ("g++ -m64 '", r"CXX=.* is no command line"),
+        ("icecc g++", r"CXX='icecc g\+\+': icecc was not found"),
+    ],
+)
+def test_wrong_cxx_is_named(value: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = shutil.which
+    monkeypatch.setattr(
+        toolchain.shutil, "which", lambda name: None if name == "icecc" else found(name)
+    )
+    monkeypatch.setenv("CXX", value)
+    with pytest.raises(SystemExit, match=message):
+        toolchain.find_compiler()
+
+
+def test_launchers_and_flags_reach_the_commands() -> None:
+    toolkit = cuda.Toolkit(Path("nvcc"), "13.0", Path("lib"), ("sm_80",))
+    compiler = toolchain.Compiler(Path("/my tools/g++"), ("-m64",), ("ccache",))
+    text = plan(ROOT, toolkit, compiler).ninja_file()
+    commands = [line for line in text.splitlines() if line.startswith("  command = ccache")]
+    assert len(commands) == 2
+    assert all(line.startswith("  command = ccache '/my tools/g++' -m64 $") for line in commands)
+    block = text.split("build objects/cuda/lstm_cell.cu.o:")[1]
+    assert "-ccbin '/my tools/g++' " in block and "-Xcompiler -m64,-fPIC," in block
+
+
+def test_ninja_gets_the_cpus_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extension.os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
+    assert extension._cpus() == 3
+    monkeypatch.delattr(extension.os, "sched_getaffinity")
+    monkeypatch.setattr(extension.os, "cpu_count", lambda: None)
+    assert extension._cpus() == 1
+
+
 def test_too_old_torch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain.importlib.metadata, "version", lambda _: "2.10.1")
     with pytest.raises(SystemExit, match=r"torch>=2.11 is needed to build, found 2.10.1"):
         toolchain.find_torch()
 
 
-def plan(root: Path, toolkit: cuda.Toolkit | None = None) -> Plan:
+def plan(
+    root: Path,
+    toolkit: cuda.Toolkit | None = None,
+    compiler: toolchain.Compiler | None = None,
+) -> Plan:
     torch = toolchain.Torch("2.13.0", Path("include"), Path("lib"))
-    return Plan(root, Path("objects"), Path("g++"), torch, toolkit, werror=True)
+    compiler = compiler or toolchain.Compiler(Path("g++"))
+    return Plan(root, Path("objects"), compiler, torch, toolkit, werror=True)
 
 
 def test_each_file_gets_its_flags() -> None:

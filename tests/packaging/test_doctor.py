@@ -22,7 +22,7 @@ def test_json_describes_machine_build_and_backends(capsys: pytest.CaptureFixture
     backends = {backend["name"]: backend for backend in found["backends"]}
     assert backends["native"]["available"]
     assert backends["reference"]["available"]
-    assert {"video", "train", "hub", "bench", "dev"} == {extra["name"] for extra in found["extras"]}
+    assert {"video", "train", "bench", "dev"} == {extra["name"] for extra in found["extras"]}
 
 
 def test_what_does_not_work_has_reason_and_fix() -> None:

@@ -25,7 +25,7 @@ def has_onednn() -> bool:
 _FEW_MULTIPLICATIONS = 1 << 23
 _SMALL_WEIGHT = 1 << 20
 # oneDNN adds up to about 2000 terms in one chain, which loses three times the accuracy that MKL
-# loses. Sums are cut into pieces of this length.
+# loses. The sums of an input's gradient, over 4H, are cut into pieces of this length.
 _LONGEST_SUM = 1024
 
 
@@ -70,13 +70,19 @@ def weight_gradient(grad: Tensor, input: Tensor) -> Tensor:
 def _linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if not _prefers_onednn(input, weight):
         return functional.linear(input, weight, bias)
-    depth = weight.shape[1]
-    pieces = [slice(begin, begin + _LONGEST_SUM) for begin in range(0, depth, _LONGEST_SUM)]
     multiply = torch.ops.mkldnn._linear_pointwise
-    product: Tensor = multiply(input[..., pieces[0]], weight[:, pieces[0]], bias, "none", [], "")
+    depth = weight.shape[1]
+    if depth <= _LONGEST_SUM or weight.stride(0) != 1:
+        whole: Tensor = multiply(input, weight, bias, "none", [], "")
+        return whole
+    # Only a transposed weight can be cut, and only two dimensions: oneDNN has no fast kernel for
+    # other slices.
+    pieces = [slice(begin, begin + _LONGEST_SUM) for begin in range(0, depth, _LONGEST_SUM)]
+    rows = input.reshape(-1, depth)
+    product: Tensor = multiply(rows[:, pieces[0]], weight[:, pieces[0]], bias, "none", [], "")
     for piece in pieces[1:]:
-        product = multiply.binary(input[..., piece], product, weight[:, piece], None, "add")
-    return product
+        product = multiply.binary(rows[:, piece], product, weight[:, piece], None, "add")
+    return product.view(*input.shape[:-1], weight.shape[0])
 
 
 def _fake(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -113,6 +113,17 @@ _OPERATORS = {
 }
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _tf32_products() -> int:
+    """How many TF32 products stand for one of float32 on CUDA; 0: float32 itself."""
+    try:
+        precision = torch.get_float32_matmul_precision()
+    except RuntimeError:  # it was set through torch.backends, for CUDA alone
+        return 1 if torch.backends.cuda.matmul.fp32_precision == "tf32" else 0
+    # torch allows 16 bits of mantissa for "high", which three products keep and one does not.
+    return {"highest": 0, "high": 3, "medium": 1}[precision]
+
+
 def cell_step(
     backend: Backend,
     weights: Weights,
@@ -170,6 +181,7 @@ class Run:
             self.batch_first,
             self.save_cells or self.needs_grad,
             self.needs_grad,
+            _tf32_products() if input.device.type == "cuda" else 0,
         )
         return output, h_n, c_n, cells
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <tuple>
 
 #include "checks.h"
 #include "lrcn_fast/lstm.h"
@@ -8,6 +9,8 @@
 // What the bindings of every device share for the op lstm: check, allocate, fill the struct in.
 // The call owns the tensors that its params point into.
 namespace lrcn_fast::bindings {
+
+using OptionalTensor = std::optional<Tensor>;
 
 // A sequence is (T, B, width), or (B, T, width) with batch_first.
 struct SequenceLayout {
@@ -33,7 +36,7 @@ struct SequenceLayout {
 // The tensors that a call keeps alive beside those that its caller returns.
 struct LstmInputs {
   Tensor weight_hh;
-  std::optional<Tensor> weight_hr, cont, lengths;
+  OptionalTensor weight_hr, cont, lengths;
 };
 
 // gates_like is gates or activations: (T, B, 4H), it sets T, B, H, dtype and device for all other arguments.
@@ -98,14 +101,129 @@ inline void check_lengths(const char* op, const LstmShape& shape) {
   }
 }
 
-inline std::optional<Tensor> contiguous(const std::optional<Tensor>& tensor) {
+inline OptionalTensor contiguous(const OptionalTensor& tensor) {
   if (!tensor.has_value()) return std::nullopt;
   return torch::stable::contiguous(*tensor);
 }
 
-inline LstmInputs lstm_inputs(const Tensor& weight_hh, const std::optional<Tensor>& weight_hr,
-                              const std::optional<Tensor>& cont, const std::optional<Tensor>& lengths) {
+inline LstmInputs lstm_inputs(const Tensor& weight_hh, const OptionalTensor& weight_hr, const OptionalTensor& cont,
+                              const OptionalTensor& lengths) {
   return {torch::stable::contiguous(weight_hh), contiguous(weight_hr), cont, contiguous(lengths)};
 }
+
+// torch aligns its memory to 64 bytes on a CPU and to 512 on a GPU, which the kernels' workspaces need.
+inline Tensor workspace_of(const Tensor& like, std::size_t bytes) {
+  return torch::stable::new_empty(like, {static_cast<std::int64_t>(bytes)}, ScalarType::Byte);
+}
+
+// Everything but the workspace, whose size the device's kernels tell.
+struct LstmForwardCall {
+  static constexpr const char* kOp = "lstm_forward";
+  Tensor gates;
+  LstmInputs inputs;
+  SequenceLayout layout;
+  LstmForward args{};
+  OptionalTensor static_gates, h0, c0;
+  Tensor output, h_n, c_n, cells, activations;
+
+  LstmForwardCall(const Tensor& gates_any, const Tensor& weight_hh, const OptionalTensor& weight_hr,
+                  const OptionalTensor& static_gates_any, const OptionalTensor& h0_any, const OptionalTensor& c0_any,
+                  const OptionalTensor& cont, const OptionalTensor& lengths, bool reverse, bool batch_first,
+                  bool save_cells, bool save_activations)
+      : gates(with_unit_last_stride(gates_any)),
+        inputs(lstm_inputs(weight_hh, weight_hr, cont, lengths)),
+        layout{0, 0, batch_first} {
+    args.shape = lstm_shape(kOp, "gates", gates, inputs, reverse, layout);
+    const auto [batch, hidden, projected] = std::tuple(args.shape.batch, args.shape.hidden, args.shape.projected);
+    check_optional(kOp, "static_gates", static_gates_any, gates, {batch, 4 * hidden}, "(B, 4H)");
+    check_optional(kOp, "h0", h0_any, gates, {batch, projected}, "(B, P)");
+    check_optional(kOp, "c0", c0_any, gates, {batch, hidden}, "(B, H)");
+    static_gates = contiguous(static_gates_any);
+    h0 = contiguous(h0_any);
+    c0 = contiguous(c0_any);
+
+    output = layout.allocate(gates, projected);
+    h_n = torch::stable::new_empty(gates, {batch, projected});
+    c_n = torch::stable::new_empty(gates, {batch, hidden});
+    cells = save_cells ? layout.allocate(gates, hidden) : torch::stable::new_empty(gates, {0});
+    activations = save_activations ? layout.allocate(gates, 4 * hidden) : torch::stable::new_empty(gates, {0});
+
+    args.gates = gates.const_data_ptr();
+    args.gates_step = layout.step_stride(gates);
+    args.gates_row = layout.row_stride(gates);
+    args.static_gates = data_or_null(static_gates);
+    args.h0 = data_or_null(h0);
+    args.c0 = data_or_null(c0);
+    args.output = output.mutable_data_ptr();
+    args.h_n = h_n.mutable_data_ptr();
+    args.c_n = c_n.mutable_data_ptr();
+    args.cells = save_cells ? cells.mutable_data_ptr() : nullptr;
+    args.activations = save_activations ? activations.mutable_data_ptr() : nullptr;
+  }
+};
+
+struct LstmBackwardCall {
+  static constexpr const char* kOp = "lstm_backward";
+  Tensor activations, saved_cells;
+  LstmInputs inputs;
+  SequenceLayout layout;
+  LstmBackward args{};
+  OptionalTensor grad_output, grad_cells, grad_h_n, grad_c_n, c0;
+  Tensor grad_gates, grad_h0, grad_c0, grad_hidden;
+
+  LstmBackwardCall(const OptionalTensor& grad_output_any, const OptionalTensor& grad_h_n_any,
+                   const OptionalTensor& grad_c_n_any, const OptionalTensor& grad_cells_any,
+                   const Tensor& activations_any, const Tensor& cells_any, const Tensor& weight_hh,
+                   const OptionalTensor& weight_hr, const OptionalTensor& c0_any, const OptionalTensor& cont,
+                   const OptionalTensor& lengths, bool reverse, bool batch_first)
+      : activations(torch::stable::contiguous(activations_any)),
+        saved_cells(torch::stable::contiguous(cells_any)),
+        inputs(lstm_inputs(weight_hh, weight_hr, cont, lengths)),
+        layout{0, 0, batch_first} {
+    args.shape = lstm_shape(kOp, "activations", activations, inputs, reverse, layout);
+    const auto [batch, hidden, projected] = std::tuple(args.shape.batch, args.shape.hidden, args.shape.projected);
+    const char* sequence_of_units = batch_first ? "(B, T, H)" : "(T, B, H)";
+    layout.check(kOp, "cells", saved_cells, activations, hidden, sequence_of_units);
+    if (grad_output_any.has_value())
+      layout.check(kOp, "grad_output", *grad_output_any, activations, projected,
+                   batch_first ? "(B, T, P)" : "(T, B, P)");
+    if (grad_cells_any.has_value())
+      layout.check(kOp, "grad_cells", *grad_cells_any, activations, hidden, sequence_of_units);
+    check_optional(kOp, "grad_h_n", grad_h_n_any, activations, {batch, projected}, "(B, P)");
+    check_optional(kOp, "grad_c_n", grad_c_n_any, activations, {batch, hidden}, "(B, H)");
+    check_optional(kOp, "c0", c0_any, activations, {batch, hidden}, "(B, H)");
+    grad_output = with_unit_last_stride(grad_output_any);
+    grad_cells = with_unit_last_stride(grad_cells_any);
+    grad_h_n = contiguous(grad_h_n_any);
+    grad_c_n = contiguous(grad_c_n_any);
+    c0 = contiguous(c0_any);
+
+    const bool projects = inputs.weight_hr.has_value();
+    grad_gates = layout.allocate(activations, 4 * hidden);
+    grad_h0 = torch::stable::new_empty(activations, {batch, projected});
+    grad_c0 = torch::stable::new_empty(activations, {batch, hidden});
+    grad_hidden = projects ? layout.allocate(activations, projected) : torch::stable::new_empty(activations, {0});
+
+    args.grad_output = data_or_null(grad_output);
+    if (grad_output.has_value()) {
+      args.grad_output_step = layout.step_stride(*grad_output);
+      args.grad_output_row = layout.row_stride(*grad_output);
+    }
+    args.grad_cells = data_or_null(grad_cells);
+    if (grad_cells.has_value()) {
+      args.grad_cells_step = layout.step_stride(*grad_cells);
+      args.grad_cells_row = layout.row_stride(*grad_cells);
+    }
+    args.grad_h_n = data_or_null(grad_h_n);
+    args.grad_c_n = data_or_null(grad_c_n);
+    args.activations = activations.const_data_ptr();
+    args.cells = saved_cells.const_data_ptr();
+    args.c0 = data_or_null(c0);
+    args.grad_gates = grad_gates.mutable_data_ptr();
+    args.grad_h0 = grad_h0.mutable_data_ptr();
+    args.grad_c0 = grad_c0.mutable_data_ptr();
+    args.grad_hidden = projects ? grad_hidden.mutable_data_ptr() : nullptr;
+  }
+};
 
 }  // namespace lrcn_fast::bindings

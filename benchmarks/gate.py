@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from tests.helpers import tolerance
 
@@ -14,6 +15,60 @@ from .shapes import Case
 
 class GateError(AssertionError):
     """A result is too far from the float64 run, so that its time would mean nothing."""
+
+
+class Oracle:
+    """A case in float64 and as torch computes it in ``dtype``, for any number of peers."""
+
+    def __init__(
+        self,
+        case: Case,
+        dtype: torch.dtype,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        resolution: float | None = None,
+    ) -> None:
+        """``resolution`` is that of the products where it is not ``dtype``'s own, as in TF32."""
+        self.case = case
+        self.sane = math.sqrt(resolution or torch.finfo(dtype).eps)
+        self.inputs = Inputs.make(case.shape, dtype, seed, device)
+        self.exact = Job(TORCH, case, self.inputs.to(torch.float64)).results()
+        self.expected = Job(TORCH, case, self.inputs).results()
+
+    def check(self, peer: Peer) -> dict[str, dict[str, float]]:
+        """Runs ``peer`` and compares; see :func:`check`."""
+        try:
+            actual = Job(peer, self.case, self.inputs).results()
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise GateError(
+                f"{self.case.name}: {peer.name} raised {type(error).__name__}: {error}"
+            ) from error
+        return self.compare(peer.name, actual)
+
+    def compare(self, name: str, actual: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+        """Compares results that the peer called ``name`` has computed; see :func:`check`."""
+        case, exact, sane = self.case.name, self.exact, self.sane
+        if actual.keys() != exact.keys():
+            raise GateError(f"{case}: {name} computed {sorted(actual)}, expected {sorted(exact)}")
+        errors = {}
+        for tensor, truth in exact.items():
+            magnitude = truth.abs().max().item() or 1.0
+            torch_error = tolerance.max_error(self.expected[tensor], truth) / magnitude
+            if not torch_error <= sane:
+                raise GateError(
+                    f"{case}: {tensor} of torch has error {torch_error:.2e}, expected <= {sane:.2e}"
+                )
+            try:
+                tolerance.assert_no_worse_than_torch(
+                    actual[tensor], self.expected[tensor], truth, tensor
+                )
+            except AssertionError as error:
+                raise GateError(f"{case}: {name}: {error}") from error
+            errors[tensor] = {
+                "torch": torch_error,
+                name: tolerance.max_error(actual[tensor], truth) / magnitude,
+            }
+        return errors
 
 
 def check(case: Case, peer: Peer, dtype: torch.dtype, seed: int = 0) -> dict[str, dict[str, float]]:
@@ -29,34 +84,4 @@ def check(case: Case, peer: Peer, dtype: torch.dtype, seed: int = 0) -> dict[str
     Raises:
         GateError: naming the case, the implementation, the tensor, its error and its bound.
     """
-    inputs = Inputs.make(case.shape, dtype, seed)
-    exact = Job(TORCH, case, inputs.to(torch.float64)).results()
-    expected = Job(TORCH, case, inputs).results()
-    try:
-        actual = Job(peer, case, inputs).results()
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise GateError(
-            f"{case.name}: {peer.name} raised {type(error).__name__}: {error}"
-        ) from error
-    if actual.keys() != exact.keys():
-        raise GateError(
-            f"{case.name}: {peer.name} computed {sorted(actual)}, expected {sorted(exact)}"
-        )
-    sane = math.sqrt(torch.finfo(dtype).eps)
-    errors = {}
-    for name, truth in exact.items():
-        magnitude = truth.abs().max().item() or 1.0
-        torch_error = tolerance.max_error(expected[name], truth) / magnitude
-        if torch_error > sane:
-            raise GateError(
-                f"{case.name}: {name} of torch has error {torch_error:.2e}, expected <= {sane:.2e}"
-            )
-        try:
-            tolerance.assert_no_worse_than_torch(actual[name], expected[name], truth, name)
-        except AssertionError as error:
-            raise GateError(f"{case.name}: {peer.name}: {error}") from error
-        errors[name] = {
-            "torch": torch_error,
-            peer.name: tolerance.max_error(actual[name], truth) / magnitude,
-        }
-    return errors
+    return Oracle(case, dtype, seed).check(peer)

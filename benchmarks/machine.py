@@ -11,8 +11,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -37,6 +35,8 @@ def cpu_isa() -> str:
         extension = _loader.load()
     if extension is not None:
         return str(extension.cpu_isa())
+    import torch
+
     return torch.backends.cpu.get_cpu_capability().lower()
 
 
@@ -60,7 +60,9 @@ def git_commit() -> str | None:
     commit = git("rev-parse", "HEAD")
     if not commit:
         return None
-    return commit + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    # Results are written by the runs themselves, and change nothing that is measured.
+    paths = ("--", ".", ":(exclude)benchmarks/results")
+    return commit + ("+" if git("status", "--porcelain", "--untracked-files=no", *paths) else "")
 
 
 def _version(package: str) -> str | None:
@@ -76,6 +78,9 @@ def describe() -> dict[str, Any]:
         available = len(os.sched_getaffinity(0))
     except AttributeError:
         available = os.cpu_count() or 1
+    # Not at the top: the root and the commit are asked for where neither may be there.
+    import torch
+
     import lrcn_fast
 
     return {

@@ -21,15 +21,18 @@ class Peer:
     lstm: ModuleFactory
     cell: ModuleFactory
 
-    def build(self, shape: Shape, dtype: torch.dtype) -> nn.Module:
-        """A module of this shape, time-major, in ``dtype`` on the CPU, freshly initialised."""
+    def build(
+        self, shape: Shape, dtype: torch.dtype, device: torch.device | str = "cpu"
+    ) -> nn.Module:
+        """A module of this shape, time-major, in ``dtype`` on ``device``, freshly initialised."""
         if shape.cell:
-            return self.cell(shape.input_size, shape.hidden_size, dtype=dtype)
+            return self.cell(shape.input_size, shape.hidden_size, device=device, dtype=dtype)
         return self.lstm(
             shape.input_size,
             shape.hidden_size,
             num_layers=shape.num_layers,
             bidirectional=shape.bidirectional,
+            device=device,
             dtype=dtype,
         )
 
@@ -58,19 +61,25 @@ class Inputs:
     state_dict: dict[str, Tensor]
 
     @classmethod
-    def make(cls, shape: Shape, dtype: torch.dtype, seed: int = 0) -> Inputs:
+    def make(
+        cls,
+        shape: Shape,
+        dtype: torch.dtype,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> Inputs:
         """Random inputs and torch.nn.LSTM's own initial weights, both rounded to ``dtype``."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            weights = TORCH.build(shape, torch.float32).state_dict()
+            weights = TORCH.build(shape, torch.float32, device).state_dict()
             lead = (shape.batch,) if shape.cell else (shape.steps, shape.batch)
             layers = () if shape.cell else (shape.num_layers * shape.directions,)
             state = (*layers, shape.batch, shape.hidden_size)
             tensors = [
-                torch.randn(*lead, shape.input_size),
-                torch.rand(state) * 2 - 1,
-                torch.randn(state),
-                torch.randn(*lead, shape.directions * shape.hidden_size),
+                torch.randn(*lead, shape.input_size, device=device),
+                torch.rand(state, device=device) * 2 - 1,
+                torch.randn(state, device=device),
+                torch.randn(*lead, shape.directions * shape.hidden_size, device=device),
             ]
         rounded = {name: weight.to(dtype) for name, weight in weights.items()}
         x, h0, c0, grad_output = (tensor.to(dtype) for tensor in tensors)
@@ -93,7 +102,7 @@ class Job:
     def __init__(self, peer: Peer, case: Case, inputs: Inputs) -> None:
         self.peer = peer
         self.case = case
-        self.module = peer.build(case.shape, inputs.input.dtype)
+        self.module = peer.build(case.shape, inputs.input.dtype, inputs.input.device)
         self.module.load_state_dict(inputs.state_dict, strict=True)
         self.module.train(case.mode == "training")
         self.input = inputs.input.detach().requires_grad_(case.mode == "training")
@@ -132,6 +141,10 @@ class Job:
         else:
             for _ in range(steps):
                 values = self.run()
+        return self.named(values)
+
+    def named(self, values: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """What ``run`` returned, by name."""
         names = ["h_n", "c_n"] if self.case.shape.cell else ["output", "h_n", "c_n"]
         if self.case.mode == "training":
             names += [f"grad of {name}" for name in self.names]

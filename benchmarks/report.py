@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _cells(row: Result) -> tuple[str, ...]:
     )
 
 
-def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Markdown table, padded so that it reads as well in a terminal."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
@@ -80,7 +81,7 @@ def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 def table(result: Result) -> str:
     """The rows, then geometric means, memory, refusals and the machine, as markdown."""
-    lines = _grid(HEADER, [_cells(row) for row in result["rows"]])
+    lines = grid(HEADER, [_cells(row) for row in result["rows"]])
     timed = [row for row in result["rows"] if "refused" not in row]
     if timed:
         means = []
@@ -141,7 +142,8 @@ def newest(folder: Path = RESULTS, dtype: str = "float32") -> Path:
     dated = []
     for path in folder.glob("*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
-        if result["settings"]["dtype"] == dtype:
+        # Results of GPUs lie in the same folder and have a form of their own.
+        if result.get("settings", {}).get("dtype") == dtype:
             dated.append((result["date"], path))
     if not dated:
         raise FileNotFoundError(f"no {dtype} result in {folder}: run `python -m benchmarks` first")

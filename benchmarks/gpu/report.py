@@ -1,0 +1,194 @@
+"""A GPU's result as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..report import geometric_mean, grid
+from .floor import Floor, floor
+from .store import RUNNING, Result
+
+_COLUMNS = ("case", "precision", "pass", "by", "ours", "Triton", "cuDNN", "compiled", "floor")
+HEADER = (*_COLUMNS, "torch / ours", "ours / floor")
+MODES = {"inference": "forward", "training": "forward + backward"}
+METHODS = ("graph", "eager")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _status(part: Result) -> str:
+    return "interrupted" if part["status"] == RUNNING else str(part["status"])
+
+
+def _device(result: Result) -> list[str]:
+    device, versions = result["device"], result["versions"]
+    shown = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    clocks = ", ".join(f"{name} {value}" for name, value in device["clocks"].items())
+    commit = (result["commit"] or "unknown")[:12] + (", with changes" if result["dirty"] else "")
+    major, minor = device["capability"]
+    return [
+        f"{device['name']} (capability {major}.{minor}, {device['sms']} multiprocessors), "
+        f"driver {device['driver']}; {shown}.",
+        f"{result['date'][:10]}, commit {commit}"
+        + (f"; when it began: {clocks}." if clocks else "."),
+    ]
+
+
+def _details(name: str, part: Result) -> str:
+    if name == "tests" and "passed" in part:
+        return f"{part['passed']} passed, {part['failed']} failed, {part['skipped']} skipped"
+    if name == "sanitizer" and "tools" in part:
+        tools = part["tools"].items()
+        return ", ".join(f"{tool}: {found['errors']} errors" for tool, found in tools)
+    if name == "probes" and "programs" in part:
+        return f"{len(part['records'])} figures of {len(part['programs'])} programs"
+    if name == "bench" and "rows" in part:
+        return f"{len(part['rows'])} rows, {len(part['not_run'])} not run"
+    return ""
+
+
+def _parts(result: Result) -> list[str]:
+    rows = []
+    for name, part in result["parts"].items():
+        said = [_details(name, part), part.get("reason", "")]
+        if part.get("commit") != result["commit"]:
+            said.append(f"of commit {(part.get('commit') or 'unknown')[:12]}")
+        told = "; ".join(filter(None, said)).replace("|", "\\|").replace("\n", " ")
+        rows.append((name, _status(part), f"{part.get('seconds', 0):.0f}", told))
+    return grid(("part", "status", "seconds", "result"), rows)
+
+
+def _failures(result: Result) -> Iterator[str]:
+    for failure in result["parts"].get("tests", {}).get("failures", []):
+        yield from ("", f"Failed: {failure['name']}", "", "```", *failure["lines"], "```")
+
+
+def _probes(result: Result) -> Iterator[str]:
+    """A table for each probe, with the columns that its records have."""
+    found: dict[str, list[Result]] = {}
+    for record in result["parts"].get("probes", {}).get("records", []):
+        found.setdefault(record.get("probe", "failed"), []).append(record)
+    for probe, records in found.items():
+        columns = list(dict.fromkeys(key for record in records for key in record if key != "probe"))
+        cells = [
+            [
+                _number(value) if isinstance(value, float) else str(value)
+                for value in (record.get(column, "-") for column in columns)
+            ]
+            for record in records
+        ]
+        yield from ("", f"### {probe}", "", *grid(columns, cells))
+
+
+def floor_of(row: Result, mode: str, capability: list[int]) -> float | None:
+    """Microseconds per step at least; None where the model says nothing, as on another chip."""
+    shape = row["shape"]
+    if capability != [9, 0] or shape["bidirectional"]:
+        return None
+    found: Floor | None = floor(row["precision"], shape["hidden_size"], shape["batch"])
+    if found is None:
+        return None
+    return found.forward if mode == "inference" else found.forward + found.backward
+
+
+def _line(row: Result, mode: str, method: str, capability: list[int]) -> tuple[str, ...]:
+    times = row["modes"][mode][method]
+    steps = row["shape"]["steps"] * row["shape"]["num_layers"]
+    per_step = {name: seconds * 1e6 / steps for name, seconds in times["median"].items()}
+    refused, no_graph = row["modes"][mode]["refused"], row["modes"][mode]["no_graph"]
+
+    def cell(name: str) -> str:
+        if name in per_step:
+            return _number(per_step[name])
+        return "refused" if name in refused else "no graph" if name in no_graph else "-"
+
+    least = floor_of(row, mode, capability)
+    ratio = times["ratio"].get("native")
+    return (
+        row["label"],
+        row["precision"],
+        MODES[mode],
+        method,
+        *(cell(name) for name in ("native", "triton", "torch", "compiled")),
+        "-" if least is None else _number(least),
+        f"**{ratio['median']:.2f}** ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else "-",
+        f"{per_step['native'] / least:.1f}" if least and "native" in per_step else "-",
+    )
+
+
+def _lines(result: Result, group: str, methods: Iterable[str]) -> list[tuple[str, ...]]:
+    capability = result["device"]["capability"]
+    measured = [
+        row
+        for row in result["parts"].get("bench", {}).get("rows", [])
+        if row.get("group") == group and "modes" in row
+    ]
+    return [
+        _line(row, mode, method, capability)
+        for mode in MODES
+        for row in measured
+        for method in methods
+        if method in row["modes"][mode]
+    ]
+
+
+def _refusals(rows: list[Result]) -> Iterator[str]:
+    """Every reason once, with the first row that it stopped and the number of others."""
+    rows_by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if "failed" in row:
+            rows_by_reason.setdefault(f"failed: {row['failed']}", []).append(row["name"])
+        for mode, found in row.get("modes", {}).items():
+            for name, reason in {**found["refused"], **found["no_graph"]}.items():
+                last = str(reason).rpartition(": ")[2].splitlines()[0]
+                told = f"{name} ({MODES[mode]}): {last}"
+                rows_by_reason.setdefault(told, []).append(row["name"])
+    for reason, names in rows_by_reason.items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"- {names[0]}{others}: {reason}"
+
+
+def _means(rows: list[Result]) -> Iterator[str]:
+    for mode, title in MODES.items():
+        ratios: dict[str, list[float]] = {}
+        for row in rows:
+            times: dict[str, Any] = row.get("modes", {}).get(mode, {}).get("graph", {})
+            if "native" in times.get("ratio", {}):
+                ratio = times["ratio"]["native"]["median"]
+                ratios.setdefault(row["precision"], []).append(ratio)
+        if ratios:
+            means = (f"{name} {geometric_mean(found):.2f}" for name, found in ratios.items())
+            yield f"Geometric means of torch / ours, {title}, as graphs: {', '.join(means)}."
+
+
+def _bench(result: Result, group: str, methods: Iterable[str]) -> list[str]:
+    lines = _lines(result, group, methods)
+    return ["", f"### {group}: microseconds per step", "", *grid(HEADER, lines)] if lines else []
+
+
+def summary(result: Result) -> str:
+    """Device, parts and the paper's shapes: short enough for the end of a log."""
+    lines = [*_device(result), "", *_parts(result), *_bench(result, "paper", ("graph",))]
+    return "\n".join([*lines, "", *_means(result["parts"].get("bench", {}).get("rows", []))]) + "\n"
+
+
+def table(result: Result) -> str:
+    """Everything that was found."""
+    lines = [*_device(result), "", *_parts(result), *_failures(result)]
+    bench = result["parts"].get("bench", {})
+    rows = bench.get("rows", [])
+    lines += _bench(result, "paper", METHODS)
+    lines += ["", *_means(rows)] if rows else []
+    lines += _bench(result, "grid", METHODS)
+    if rows:
+        assumed = "; ".join(bench["floor_assumptions"])
+        lines += ["", f"The floor is a model, not a measurement, for an H100: {assumed}."]
+    if refusals := list(_refusals(rows)):
+        lines += ["", "Without a time:", "", *refusals]
+    if bench.get("not_run"):
+        lines += ["", f"Not run for want of time: {', '.join(bench['not_run'])}."]
+    lines += _probes(result)
+    return "\n".join(lines) + "\n"

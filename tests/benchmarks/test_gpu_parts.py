@@ -1,0 +1,153 @@
+"""Build, tests and sanitizers with commands that only seem to run."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.gpu import build, sanitizer, suite
+from tests.benchmarks.gpu_fakes import BAD, GOOD, LATE, Executor, context, printing
+
+
+def test_the_build_is_for_the_device_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "missing", lambda arch: [])
+    execute = Executor(GOOD)
+    assert build.run(context(tmp_path, execute), 60)["status"] == "passed"
+    (command,) = execute.commands
+    assert command.arguments == ("python", "setup.py", "build_ext", "--inplace")
+    assert command.environment == {"LRCN_FAST_CUDA": "1", "LRCN_FAST_CUDA_ARCHS": "sm_90a"}
+    failed = build.run(context(tmp_path, Executor(BAD)), 60)
+    assert failed["status"] == "failed" and "nothing is well" in failed["reason"]
+
+
+def test_the_build_says_all_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise SystemExit("lrcn_fast: ninja is needed to build: pip install ninja")
+
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(build.toolchain, "find_torch", lambda: None)
+    monkeypatch.setattr(build.toolchain, "find_ninja", stop)
+    monkeypatch.setattr(build.cuda, "find", lambda settings: settings)
+    record = build.run(context(tmp_path, Executor(GOOD)), 60)
+    assert record["status"] == "not run"
+    assert record["missing"] == [
+        "setuptools>=77 is needed to build: pip install 'setuptools>=77'",
+        "ninja is needed to build: pip install ninja",
+    ]
+
+
+LOG = """\
+tests/gpu/test_a.py::test_one PASSED [ 20%]
+tests/gpu/test_a.py::test_two[b c] FAILED [ 40%]
+tests/gpu/test_a.py::test_three SKIPPED (no reason) [ 60%]
+tests/gpu/test_a.py::test_four PASSED [ 80%]
+FAILED tests/gpu/test_a.py::test_two - assert 1 == 2
+"""
+JUNIT = """<testsuites><testsuite>
+<testcase classname="tests.gpu.test_a" name="test_one"/>
+<testcase classname="tests.gpu.test_a" name="test_two[b c]">
+<failure message="assert 1 == 2">def test_two():
+    assert 1 == 2
+E   assert 1 == 2</failure></testcase></testsuite></testsuites>"""
+
+
+@pytest.fixture
+def gpu_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / suite.FOLDER).mkdir(parents=True)
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+
+
+@pytest.mark.usefixtures("gpu_tests")
+def test_tests_are_counted_and_failures_kept(tmp_path: Path) -> None:
+    def answer(command: Any, log: Path, on_record: Any) -> Any:
+        (tmp_path / "tests.xml").write_text(JUNIT)
+        return printing(LOG, then=BAD)(command, log, on_record)
+
+    execute = Executor(answer)
+    record = suite.run(context(tmp_path, execute), 60)
+    assert execute.commands[0].arguments[:6] == ("python", "-m", "pytest", "-m", "gpu", "tests/gpu")
+    assert record["status"] == "failed"
+    assert (record["passed"], record["failed"], record["skipped"]) == (2, 1, 1)
+    (failure,) = record["failures"]
+    assert failure["name"] == "tests.gpu.test_a::test_two[b c]"
+    assert failure["lines"][-1] == "E   assert 1 == 2"
+
+
+@pytest.mark.usefixtures("gpu_tests")
+def test_a_test_run_cut_short_counts_what_ran(tmp_path: Path) -> None:
+    record = suite.run(context(tmp_path, Executor(printing(LOG, then=LATE))), 60)
+    assert (record["status"], record["passed"]) == ("failed", 2)
+    assert record["reason"].startswith("timed out") and record["last_line"] == "still at it"
+
+
+@pytest.mark.usefixtures("gpu_tests")
+def test_skipped_tests_alone_are_no_success(tmp_path: Path) -> None:
+    only = "tests/gpu/test_a.py::test_three SKIPPED (no reason) [ 60%]\n"
+    record = suite.run(context(tmp_path, Executor(printing(only))), 60)
+    assert (record["status"], record["reason"]) == ("failed", "no test ran")
+
+
+def test_tests_that_are_not_there_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    assert suite.run(context(tmp_path, Executor(GOOD)), 60)["status"] == "not run"
+
+
+def test_each_sanitizer_runs_the_smallest_calls_without_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sanitizer, "find", lambda: "/cuda/compute-sanitizer")
+    calls = [{"call": "a"}, {"call": "b", "refused": "no float64"}]
+    clean = printing("========= ERROR SUMMARY: 0 errors\n", calls)
+    execute = Executor(clean)
+    record = sanitizer.run(context(tmp_path, execute), 60)
+    assert record["status"] == "passed"
+    assert record["tools"]["racecheck"]["calls"] == 1
+    assert record["tools"]["racecheck"]["refused"] == calls[1:]
+    assert sorted(command.arguments[2] for command in execute.commands) == sorted(sanitizer.TOOLS)
+    for command in execute.commands:
+        assert command.environment == {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+        assert command.arguments[-3:] == ("python", "-m", "benchmarks.gpu.smallest")
+    assert (tmp_path / "sanitizer.log").read_text().count("0 errors") == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (printing("========= ERROR SUMMARY: 2 errors\n", [{"call": "a"}]), "2 errors in 1 calls"),
+        (
+            printing("= RACECHECK SUMMARY: 1 hazard displayed (1 error)\n", [{"call": "a"}]),
+            "1 errors in 1 calls",
+        ),
+        (printing("", [{"call": "a"}]), "None errors in 1 calls"),
+        (
+            printing("= ERROR SUMMARY: 0 errors\n", [{"call": "a", "refused": "no kernel"}]),
+            "nothing ran: no kernel",
+        ),
+        (BAD, "nothing is well"),
+        (LATE, "timed out"),
+    ],
+)
+def test_whatever_a_sanitizer_finds_fails(
+    answer: Any, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sanitizer, "find", lambda: "compute-sanitizer")
+    record = sanitizer.run(context(tmp_path, Executor(answer)), 60)
+    assert record["status"] == "failed" and reason in record["reason"]
+
+
+def test_no_sanitizer_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sanitizer, "find", lambda: None)
+    record = sanitizer.run(context(tmp_path, Executor(GOOD)), 60)
+    assert record["status"] == "not run" and "is not installed" in record["reason"]
+
+
+def test_this_machine_has_what_its_build_needs() -> None:
+    if shutil.which("nvcc") is None:
+        pytest.skip("there is no nvcc")
+    assert build.missing("sm_90a") == []
+    assert "does not know sm_999" in build.missing("sm_999")[0]

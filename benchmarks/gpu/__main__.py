@@ -61,6 +61,7 @@ def run_parts(
             carried = resume and store.same_stamp(part.name)
             publish = store.publisher(part.name)
             publish({"status": RUNNING})
+            (context.logs / f"{part.name}.log").unlink(missing_ok=True)
             start = time.monotonic()
             earlier = store.earlier.get(part.name, {}) if carried else {}
             record = part.run(replace(context, earlier=earlier, publish=publish), seconds)

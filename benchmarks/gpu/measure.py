@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
             break
         _print({"begin": row.name})
         try:
-            record = measure(row, gpu_peers.peers(row.group))
+            record = measure(row, gpu_peers.peers(row))
         except (RuntimeError, gate.GateError) as error:
             record = {**row.describe(), "failed": _first_line(error)}
         gc.collect()

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..peers import TORCH, Peer
+from .rows import Row
 
 TORCH_NAME = TORCH.name
 OURS = ("native", "triton")
@@ -51,14 +52,15 @@ def ours(backend: str) -> Peer:
     )
 
 
-def peers(group: str) -> list[Peer]:
-    """Those compared with torch.nn.LSTM in a group of rows.
+def peers(row: Row) -> list[Peer]:
+    """Those compared with torch.nn.LSTM in a row.
 
     torch.compile leaves torch.nn.LSTM to cuDNN and takes seconds to find out, so it is measured at
-    the paper's shapes only.
+    the paper's shapes and with torch's default settings only.
     """
     found = [ours(name) for name in OURS]
-    return [*found, Peer(COMPILED, _compiled, TORCH.cell)] if group == "paper" else found
+    asked = row.group == "paper" and row.precision == row.dtype_name
+    return [*found, Peer(COMPILED, _compiled, TORCH.cell)] if asked else found
 
 
 def compiled_graphs() -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from textwrap import shorten
 from typing import Any
 
 from ..report import geometric_mean, grid
@@ -11,6 +12,12 @@ from .store import RUNNING, Result
 
 _COLUMNS = ("case", "precision", "pass", "by", "ours", "Triton", "cuDNN", "compiled", "floor")
 HEADER = (*_COLUMNS, "torch / ours", "ours / floor")
+WIDEST = 200
+"""Characters of a part's result in the table; the JSON has all of it."""
+
+LISTED = 12
+"""Names of rows not run in the table, likewise."""
+
 MODES = {"inference": "forward", "training": "forward + backward"}
 METHODS = ("graph", "eager")
 
@@ -57,7 +64,8 @@ def _parts(result: Result) -> list[str]:
         if part.get("commit") != result["commit"]:
             said.append(f"of commit {(part.get('commit') or 'unknown')[:12]}")
         told = "; ".join(filter(None, said)).replace("|", "\\|").replace("\n", " ")
-        rows.append((name, _status(part), f"{part.get('seconds', 0):.0f}", told))
+        seconds = f"{part.get('seconds', 0):.0f}"
+        rows.append((name, _status(part), seconds, shorten(told, WIDEST, placeholder=" ...")))
     return grid(("part", "status", "seconds", "result"), rows)
 
 
@@ -188,7 +196,8 @@ def table(result: Result) -> str:
         lines += ["", f"The floor is a model, not a measurement, for an H100: {assumed}."]
     if refusals := list(_refusals(rows)):
         lines += ["", "Without a time:", "", *refusals]
-    if bench.get("not_run"):
-        lines += ["", f"Not run for want of time: {', '.join(bench['not_run'])}."]
+    if left := bench.get("not_run"):
+        others = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
+        lines += ["", f"Not run for want of time: {', '.join(left[:LISTED])}{others}."]
     lines += _probes(result)
     return "\n".join(lines) + "\n"

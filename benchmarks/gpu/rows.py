@@ -49,9 +49,14 @@ class Row:
         return f"{self.shape.name}/{self.precision}"
 
     @property
+    def dtype_name(self) -> str:
+        """The precision without what it says about TF32."""
+        return self.precision.partition("-")[0]
+
+    @property
     def dtype(self) -> torch.dtype:
         """Dtype of all tensors."""
-        dtype = getattr(torch, self.precision.partition("-")[0])
+        dtype = getattr(torch, self.dtype_name)
         assert isinstance(dtype, torch.dtype)
         return dtype
 

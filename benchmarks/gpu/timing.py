@@ -28,7 +28,7 @@ class Budget:
     min_sample: float = 0.001
 
 
-PAPER = Budget(0.15, 9)
+PAPER = Budget(0.08, 9)
 GRID = Budget(0.04, 5)
 QUICK = Budget(0.0, 1, 1, 0.0)
 

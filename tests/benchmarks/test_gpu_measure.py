@@ -147,10 +147,10 @@ def test_the_worker_goes_on_after_an_error_but_not_after_a_fault(
 
 
 def test_torch_compile_is_a_peer_of_the_papers_shapes_only() -> None:
-    assert [peer.name for peer in gpu_peers.peers("grid")] == ["native", "triton"]
-    compiled = gpu_peers.peers("paper")[-1]
-    gpu_peers.forget_compiled()
     row = Row(TINY.shape, "float32", "paper")
+    for other in (TINY, Row(TINY.shape, "float32-highest", "paper")):
+        assert [peer.name for peer in gpu_peers.peers(other)] == ["native", "triton"]
+    compiled = gpu_peers.peers(row)[-1]
     record = measure.measure(row, [compiled], "cpu", timing.QUICK)
     assert record["modes"]["training"]["eager"]["median"].keys() == {"torch", "compiled"}
     assert record["torch_compile"].keys() == {"graphs", "graph_breaks"}

@@ -44,6 +44,15 @@ def test_lines_hold_microseconds_per_step_beside_the_floor() -> None:
     assert "Geometric means of torch / ours, forward, as graphs: bfloat16 4.00." in table
 
 
+def test_long_lists_and_reasons_are_cut() -> None:
+    made = gpu_fakes.result()
+    made["parts"]["bench"]["not_run"] = [f"row{number}" for number in range(100)]
+    made["parts"]["sanitizer"]["reason"] = "word " * 1000
+    table = report.table(made)
+    assert "row11 and 88 more." in table and "row12" not in table
+    assert max(map(len, report.summary(made).splitlines())) < 300 and "word ..." in table
+
+
 def test_steps_of_all_layers_count() -> None:
     made = gpu_fakes.result()
     made["parts"]["bench"]["rows"] = [gpu_fakes.row("captions-2layers")]

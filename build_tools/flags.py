@@ -73,6 +73,8 @@ def nvcc(toolkit: Toolkit, compiler: Compiler, *, werror: bool) -> list[str]:
         *["-O3", "-std=c++17", "-ccbin", str(compiler.path), *toolkit.gencode],
         *["-Xcompiler", ",".join([*host, "-Werror"] if werror else host)],
         *(["-Werror", "all-warnings"] if werror else []),
+        # Not with --threads: the reports of several architectures would run into each other.
+        *["-Xptxas", "-v"],
         *["-Icsrc/include", "-Icsrc/cuda"],
     ]
 

@@ -8,6 +8,9 @@ from build_tools.cuda import Toolkit
 from build_tools.errors import stop
 from build_tools.toolchain import Compiler, Torch
 
+# ptxas' report stays beside the object for the tests to read; whatever else nvcc says, such as a
+# warning, is shown, and all of it where nvcc fails.
+_SILENCE = "sed -e '/^ptxas info /d' -e '/ bytes stack frame, /d'"
 _RULES = """\
 ninja_required_version = 1.8
 builddir = {objects}
@@ -19,7 +22,8 @@ rule cxx
   description = c++ $in $isa
 
 rule nvcc
-  command = {nvcc} $flags -MMD -MF $out.d -c $in -o $out
+  command = {nvcc} $flags -MMD -MF $out.d -c $in -o $out > $out.ptxas 2>&1 $
+      && {silence} $out.ptxas || {{ cat $out.ptxas; false; }}
   deps = gcc
   depfile = $out.d
   description = nvcc $in
@@ -60,7 +64,7 @@ class Plan:
         """The text of the ninja file."""
         compiler = " ".join(map(_shell, self.compiler.command))
         nvcc = _shell(str(self.toolkit.nvcc)) if self.toolkit else "nvcc"
-        text = [_RULES.format(objects=self.objects, compiler=compiler, nvcc=nvcc)]
+        text = [_RULES.format(objects=self.objects, compiler=compiler, nvcc=nvcc, silence=_SILENCE)]
         outputs = []
         for rule, source, isa, source_flags in self._steps():
             suffix = f".{isa}.o" if isa else ".o"

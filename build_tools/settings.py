@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from build_tools.errors import stop
 
-DEFAULT_CUDA_ARCHS = ("sm_80", "sm_89", "sm_90a")
+DEFAULT_CUDA_ARCHS = ("sm_80", "sm_86", "sm_89", "sm_90a", "sm_100")
 _ARCH = re.compile(r"sm_[1-9][0-9]+[af]?")
 
 

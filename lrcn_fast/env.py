@@ -72,7 +72,7 @@ _CUDA = Variable(
 _CUDA_ARCHS = Variable(
     "LRCN_FAST_CUDA_ARCHS",
     (),
-    "sm_80;sm_89;sm_90a",
+    "sm_80;sm_86;sm_89;sm_90a;sm_100",
     "The GPU architectures to compile for; the newest plain one is added as PTX for later GPUs.",
     build=True,
 )

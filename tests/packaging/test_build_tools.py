@@ -10,7 +10,7 @@ from build_tools import cuda, extension, flags, toolchain
 from build_tools.extension import run_ninja
 from build_tools.plan import Plan
 from build_tools.settings import DEFAULT_CUDA_ARCHS, Settings, read
-from tests.packaging.run import ROOT, run_python
+from tests.packaging.run import ROOT, run, run_python
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,31 @@ def test_compiler_that_fails_is_named(
     with pytest.raises(SystemExit, match=message):
         run_ninja(plan(tmp_path, cuda.Toolkit(nvcc, "13.0", Path("lib"), ("sm_80",))))
     assert "FAILED:" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_report_of_ptxas_is_kept_and_warnings_are_shown(code: int, tmp_path: Path) -> None:
+    for name in ("bindings/module.cpp", "cuda/kernel.cu"):
+        (tmp_path / "csrc" / name).parent.mkdir(parents=True)
+        (tmp_path / "csrc" / name).touch()
+    info = [
+        "ptxas info    : Compiling entry function 'step' for 'sm_80'",
+        "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads",
+        "ptxas info    : Used 32 registers",
+    ]
+    told = [*info, "kernel.cu(3): warning #177-D: unused"]
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text("\n".join(["#!/bin/sh", "cat >&2 <<'END'", *told, "END", f"exit {code}"]))
+    nvcc.chmod(0o755)
+    toolkit = cuda.Toolkit(nvcc, "13.0", Path("lib"), ("sm_80",))
+    (tmp_path / "build.ninja").write_text(plan(tmp_path, toolkit).ninja_file())
+    shown = run(
+        [toolchain.find_ninja(), "objects/cuda/kernel.cu.o"], cwd=tmp_path, fails=code != 0
+    ).splitlines()
+    report = tmp_path / "objects" / "cuda" / "kernel.cu.o.ptxas"
+    assert report.read_text().splitlines() == told
+    assert told[-1] in shown
+    assert [line in shown for line in info] == [code != 0] * 3
 
 
 def test_incomplete_sources_are_named(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def build(case: Case, dtype: torch.dtype, seed: int = 0) -> Tensors:
     cont = make_cont(case.cont, T, B, generator) if case.cont else None
     if cont is not None and case.batch_first:
         cont = cont.transpose(0, 1).contiguous()
+    lengths = None if case.lengths is None else torch.tensor(case.lengths, dtype=torch.int64)
     return Tensors(
         gates=sequence(4 * H),
         weight_hh=draw(4 * H, width, scale=width**-0.5),
@@ -170,7 +171,7 @@ def build(case: Case, dtype: torch.dtype, seed: int = 0) -> Tensors:
         h0=draw(B, width) if case.state else None,
         c0=draw(B, H) if case.state else None,
         cont=cont,
-        lengths=None if case.lengths is None else torch.tensor(case.lengths),
+        lengths=lengths,
         reverse=case.reverse,
         batch_first=case.batch_first,
         grad_output=sequence(width),

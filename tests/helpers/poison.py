@@ -47,7 +47,8 @@ class Guards:
 
     def surround(self, tensor: Tensor) -> Tensor:
         """A contiguous copy of ``tensor`` inside a larger buffer of NaN."""
-        buffer = torch.full((tensor.numel() + 2 * _GUARD,), float("nan"), dtype=tensor.dtype)
+        size = (tensor.numel() + 2 * _GUARD,)
+        buffer = torch.full(size, float("nan"), dtype=tensor.dtype, device=tensor.device)
         inner = buffer[_GUARD : _GUARD + tensor.numel()].view(tensor.shape)
         inner.copy_(tensor)
         self._buffers.append((buffer, buffer.clone()))

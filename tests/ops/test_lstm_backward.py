@@ -8,13 +8,13 @@ from torch import Tensor
 
 import lrcn_fast.ops  # noqa: F401
 from lrcn_fast import reference
-from tests.helpers.cases import CASES, Case, Tensors, build
+from tests.helpers.cases import CASES, Case, build
+from tests.helpers.gradients import OUTPUTS, gradients
 from tests.helpers.tolerance import assert_bitwise_equal, assert_no_worse_than_torch
 
 OPS = torch.ops.lrcn_fast
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 GRADIENTS = ("grad_gates", "grad_h0", "grad_c0", "grad_hidden")
-OUTPUTS = ("output", "h_n", "c_n", "cells")
 
 
 @cache
@@ -69,20 +69,6 @@ def test_garbage_past_the_length_reaches_nothing(isa: str) -> None:
     actual = OPS.lstm_backward(*tensors.backward_arguments(saved[4], saved[3]))
     for name, ours, theirs in zip(GRADIENTS, actual, clean, strict=True):
         assert_bitwise_equal(ours, theirs, name)
-
-
-def gradients(op: object, tensors: Tensors, outputs: tuple[str, ...]) -> dict[str, Tensor]:
-    """Gradient of the weighted sum of some outputs at every differentiable input."""
-    inputs = {k: v.detach().requires_grad_() for k, v in tensors.differentiable().items()}
-    leaves = Tensors(**{**vars(tensors), **inputs})
-    results = op(*leaves.forward_arguments(), True, True)  # type: ignore[operator]
-    found = torch.autograd.grad(
-        [results[OUTPUTS.index(name)] for name in outputs],
-        list(inputs.values()),
-        [getattr(tensors, f"grad_{name}") for name in outputs],
-        materialize_grads=True,
-    )
-    return dict(zip(inputs, found, strict=True))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

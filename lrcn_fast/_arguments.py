@@ -45,7 +45,9 @@ def describe(value: object) -> str:
 
 def autocast_dtype(device_type: str) -> torch.dtype | None:
     """Return the dtype that autocast computes in on a device, None where it is off or unknown."""
-    if not torch.amp.is_autocast_available(device_type):
+    # torch 2.11 does not trace the question; of the devices that get this far only meta says no.
+    tracing = torch.compiler.is_compiling()
+    if device_type == "meta" or not (tracing or torch.amp.is_autocast_available(device_type)):
         return None
     if not torch.is_autocast_enabled(device_type):
         return None

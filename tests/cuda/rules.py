@@ -29,7 +29,11 @@ class Rule:
 
 
 # The first that fits counts.
-RULES = (Rule(r"lstm_cell: (forward|backward)_kernel<.*", tensor_cores=False),)
+RULES = (
+    Rule(r"lstm_cell: (forward|backward)_kernel<.*", tensor_cores=False),
+    Rule(r"lstm_\w+: cuda::lstm_\w+<cuda::(Half|Tf32)Products<.*", tensor_cores=True),
+    Rule(r"lstm_\w+: cuda::lstm_\w+<cuda::ScalarProducts<.*", tensor_cores=False),
+)
 
 
 def complaints(listings: list[Listing], rules: tuple[Rule, ...] = RULES) -> list[str]:

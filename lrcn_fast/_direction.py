@@ -109,7 +109,7 @@ _OPERATORS = {
         getattr(torch.ops.lrcn_fast, name + suffix).default
         for name in ("lstm_forward", "lstm_cell_forward")
     )
-    for suffix in ("", "_reference")
+    for suffix in ("", "_triton", "_reference")
 }
 
 

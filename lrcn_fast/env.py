@@ -45,7 +45,7 @@ class Variable:
 
 _BACKEND = Variable(
     "LRCN_FAST_BACKEND",
-    ("auto", "native", "reference"),
+    ("auto", "native", "triton", "reference"),
     "auto",
     "The backend of every call that names none. `auto` takes the first that supports the call; "
     "any other must support it, or the call raises an error.",

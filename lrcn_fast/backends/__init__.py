@@ -1,4 +1,4 @@
-"""Which implementation runs a call: native (the compiled kernels) or reference (plain torch).
+"""Which implementation runs a call: native (the compiled kernels), triton or reference.
 
 Choice: the ``backend`` argument, else :func:`use_backend`, else ``LRCN_FAST_BACKEND``, else the
 first by priority that supports the call. An explicit choice works or raises.

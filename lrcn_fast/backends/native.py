@@ -6,12 +6,13 @@ from lrcn_fast import _loader
 from lrcn_fast.backends import cuda_archs
 from lrcn_fast.backends.spec import LstmSpec
 
-__all__ = ["name", "priority", "probe", "suffix", "supports"]
+__all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
 name = "native"
-priority = 2
+priority = 3
 # Its operators are those of torch.ops.lrcn_fast without a suffix.
 suffix = ""
+device_types = ("cpu", "cuda", "meta")
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
@@ -33,7 +34,7 @@ def _cuda_obstacle() -> str | None:
 
 def supports(spec: LstmSpec) -> str | None:
     """Return None, or why the call is not supported."""
-    if spec.device_type not in ("cpu", "cuda", "meta"):
+    if spec.device_type not in device_types:
         return f"there is no kernel for device type {spec.device_type!r}, only for 'cpu' and 'cuda'"
     if spec.dtype not in _DTYPES:
         return f"dtype {spec.dtype} is none of float32, float64, bfloat16, float16"

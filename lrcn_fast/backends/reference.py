@@ -2,11 +2,13 @@
 
 from lrcn_fast.backends.spec import LstmSpec
 
-__all__ = ["name", "priority", "probe", "suffix", "supports"]
+__all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
 name = "reference"
 priority = 1
 suffix = "_reference"
+# Any.
+device_types = ()
 
 
 def probe() -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import torch
 
 from lrcn_fast import env
-from lrcn_fast.backends import native, reference
+from lrcn_fast.backends import native, reference, triton
 from lrcn_fast.backends.spec import LstmSpec
 
 __all__ = ["Backend", "available", "choose", "explain", "use_backend"]
@@ -21,6 +21,8 @@ class Backend(Protocol):
     name: str
     priority: int
     suffix: str
+    # Those that it is chosen for unasked; any when empty.
+    device_types: tuple[str, ...]
 
     def probe(self) -> tuple[str, str] | None:
         """Return None where the backend is available, else the reason and what to do about it."""
@@ -30,7 +32,7 @@ class Backend(Protocol):
 
 
 _BACKENDS = sorted(
-    cast("list[Backend]", [native, reference]), key=lambda backend: -backend.priority
+    cast("list[Backend]", [native, triton, reference]), key=lambda backend: -backend.priority
 )
 
 # A plain variable, because torch.compile does not trace context variables: the choice holds for
@@ -59,7 +61,7 @@ def use_backend(name: str) -> Iterator[None]:
     It holds for all threads; where several are in such a block, the one entered last counts.
 
     Args:
-        name: ``"native"``, ``"reference"``, or ``"auto"`` for the automatic choice.
+        name: ``"native"``, ``"triton"``, ``"reference"``, or ``"auto"`` for the automatic choice.
 
     Raises:
         ValueError: there is no backend of that name.
@@ -113,9 +115,8 @@ def choose(spec: LstmSpec, requested: str | None = None) -> Backend:
             return backend
         raise RuntimeError(f"backend {asked!r} cannot run {spec}.\n{explain(spec)}")
     for backend in _BACKENDS:
-        if _obstacle(backend, spec) is None:
-            if backend is not _BACKENDS[0]:
-                _tell_of_fallback(backend, spec)
+        if _is_meant_for(backend, spec) and _obstacle(backend, spec) is None:
+            _tell_of_fallback(backend, spec)
             return backend
     raise RuntimeError(f"no backend can run {spec}.\n{explain(spec)}")
 
@@ -135,8 +136,9 @@ def explain(spec: LstmSpec | None = None) -> str:
         elif spec is not None and (unsupported := backend.supports(spec)) is not None:
             state = f"does not support it: {unsupported}"
         else:
-            state = "works" if chosen else "works, chosen automatically"
-            chosen = True
+            state = "works"
+            if not chosen and (spec is None or _is_meant_for(backend, spec)):
+                state, chosen = "works, chosen automatically", True
         lines.append(f"  {backend.name:<10} {state}")
     return "\n".join(lines)
 
@@ -154,19 +156,27 @@ def _obstacle(backend: Backend, spec: LstmSpec) -> str | None:
     return missing[0] if missing is not None else backend.supports(spec)
 
 
+def _is_meant_for(backend: Backend, spec: LstmSpec) -> bool:
+    return not backend.device_types or spec.device_type in backend.device_types
+
+
 def _tell_of_fallback(backend: Backend, spec: LstmSpec) -> None:
-    best = _BACKENDS[0]
+    """Warn, once for each reason, where faster backends are for such a device, or none at all."""
+    better = _BACKENDS[: _BACKENDS.index(backend)]
+    meant = [other for other in better if _is_meant_for(other, spec)]
+    if backend.device_types and not meant:
+        return
     if env.strict():
         raise RuntimeError(
             f"LRCN_FAST_STRICT=1 forbids the fallback to backend {backend.name!r} for {spec}.\n"
             f"{explain(spec)}"
         )
-    reason = str(_obstacle(best, spec))
+    reason = "; ".join(f"{other.name}: {_obstacle(other, spec)}" for other in meant or better)
     if torch.compiler.is_compiling() or (backend.name, reason) in _warned:
         return
     _warned.add((backend.name, reason))
     warnings.warn(
-        f"lrcn_fast falls back to the slower backend {backend.name!r}: {best.name}: {reason}. "
+        f"lrcn_fast falls back to the slower backend {backend.name!r}: {reason}. "
         "LRCN_FAST_STRICT=1 makes this an error, lrcn_fast.use_backend makes it a choice.",
         stacklevel=2,
     )

@@ -1,7 +1,8 @@
 """The operators of ``torch.ops.lrcn_fast``: schema, fake kernel, autograd and autocast of each.
 
 The kernels themselves are registered by the extension (CPU, CUDA) and, for the operators whose
-name ends in ``_reference``, here by :mod:`lrcn_fast.reference` for every device.
+name ends in ``_triton`` or ``_reference``, here for every device: those of
+:mod:`lrcn_fast.triton_kernels`, imported on the first call, and :mod:`lrcn_fast.reference`.
 """
 
 from lrcn_fast import _loader

@@ -1,7 +1,7 @@
 """Definition of an operator of ``torch.ops.lrcn_fast`` from its parts."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +33,18 @@ def define(
 
 @dataclass(frozen=True)
 class Half:
-    """The forward or the backward half of an operator that exists natively and as reference."""
+    """The forward or the backward half of an operator.
+
+    Attributes:
+        signature: its arguments and results, as in a schema.
+        fake: the shapes of its results.
+        implementations: functions for every device by the suffix of the operator that each is; the
+            one without a suffix gets its kernels from the extension.
+    """
 
     signature: str
     fake: Callable[..., Any]
-    reference: Callable[..., Any]
+    implementations: Mapping[str, Callable[..., Any]]
 
 
 def define_both(
@@ -48,12 +55,12 @@ def define_both(
     setup_context: Callable[..., None],
     gradient: Callable[..., Any],
 ) -> None:
-    """Define ``{name}_forward`` and ``{name}_backward``, and both with the suffix ``_reference``.
+    """Define ``{name}_forward`` and ``{name}_backward``, without and with each of the suffixes.
 
     Args:
         gradient: takes the backward operator to call, then what autograd passes (ctx, grads ..).
     """
-    for suffix in ("", "_reference"):
+    for suffix in ("", *forward.implementations):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
         _define_undifferentiable(backward_name, backward.signature, backward.fake)
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
@@ -64,8 +71,9 @@ def define_both(
             setup_context=setup_context,
             backward=functools.partial(gradient, operator),
         )
-    implement(f"{name}_forward_reference", forward.reference)
-    implement(f"{name}_backward_reference", backward.reference)
+        if suffix:
+            implement(forward_name, forward.implementations[suffix])
+            implement(backward_name, backward.implementations[suffix])
 
 
 def implement(name: str, function: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""``lrcn_fast::lstm_forward`` and ``lstm_backward``, native and ``_reference``.
+"""``lrcn_fast::lstm_forward`` and ``lstm_backward``: native, ``_triton`` and ``_reference``.
 
 One layer in one direction over a whole sequence; see :mod:`lrcn_fast.reference.lstm` for the
 meaning of every argument. The gates come in with the input products and the biases already in
@@ -198,10 +198,30 @@ def _reference_backward(*arguments: Any) -> tuple[Tensor, ...]:
     return reference.lstm_backward(*arguments[:13])
 
 
+def _triton_forward(*arguments: Any) -> tuple[Tensor, ...]:
+    from lrcn_fast import triton_kernels
+
+    return triton_kernels.lstm_forward(*arguments)
+
+
+def _triton_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    from lrcn_fast import triton_kernels
+
+    return triton_kernels.lstm_backward(*arguments)
+
+
 _library.define_both(
     "lstm",
-    _library.Half(_FORWARD, _fake_forward, _reference_forward),
-    _library.Half(_BACKWARD, _fake_backward, _reference_backward),
+    _library.Half(
+        _FORWARD,
+        _fake_forward,
+        {"_triton": _triton_forward, "_reference": _reference_forward},
+    ),
+    _library.Half(
+        _BACKWARD,
+        _fake_backward,
+        {"_triton": _triton_backward, "_reference": _reference_backward},
+    ),
     setup_context=_setup_context,
     gradient=_gradient,
 )

@@ -1,4 +1,4 @@
-"""``lrcn_fast::lstm_cell_forward`` and ``lstm_cell_backward``, native and ``_reference``.
+"""``lrcn_fast::lstm_cell_forward`` and ``lstm_cell_backward``: native, ``_triton``, ``_reference``.
 
 The pointwise part of one step; see :mod:`lrcn_fast.reference.lstm_cell`.
 """
@@ -57,10 +57,30 @@ def _gradient(
     return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
 
 
+def _triton_forward(*arguments: Any) -> tuple[Tensor, ...]:
+    from lrcn_fast import triton_kernels
+
+    return triton_kernels.lstm_cell_forward(*arguments)
+
+
+def _triton_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    from lrcn_fast import triton_kernels
+
+    return triton_kernels.lstm_cell_backward(*arguments)
+
+
 _library.define_both(
     "lstm_cell",
-    _library.Half(_FORWARD, _fake_forward, reference.lstm_cell_forward),
-    _library.Half(_BACKWARD, _fake_backward, reference.lstm_cell_backward),
+    _library.Half(
+        _FORWARD,
+        _fake_forward,
+        {"_triton": _triton_forward, "_reference": reference.lstm_cell_forward},
+    ),
+    _library.Half(
+        _BACKWARD,
+        _fake_backward,
+        {"_triton": _triton_backward, "_reference": reference.lstm_cell_backward},
+    ),
     setup_context=_setup_context,
     gradient=_gradient,
 )

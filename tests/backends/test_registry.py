@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import lrcn_fast
 from lrcn_fast import _loader, backends, functional
-from lrcn_fast.backends import LstmSpec, registry
+from lrcn_fast.backends import LstmSpec, native, registry, triton
 from tests.helpers.tolerance import assert_equal_to_oracle
 
 X = torch.linspace(-1, 1, 24).view(4, 2, 3)
@@ -224,6 +224,7 @@ class TestWithoutTheExtension:
 
 def test_available_lists_the_best_first() -> None:
     rows = backends.available()
+    assert [name for name, *_ in rows] == ["native", "triton", "reference"]
     assert rows[0] == ("native", None, None) and rows[-1] == ("reference", None, None)
 
 
@@ -234,6 +235,85 @@ def test_explain_says_what_works_and_why_not() -> None:
     text = backends.explain(spec)
     assert "cuda" in text and "256" in text
     assert "float8" in backends.explain(LstmSpec("cpu", torch.float8_e4m3fn, 8))
+
+
+def works_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int] = (9, 0), installed: bool = True
+) -> None:
+    """As far as the choice of a backend can tell, without any GPU."""
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(triton, "_INSTALLED", installed)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+
+
+class TestOnAGpu:
+    SPEC = LstmSpec("cuda", torch.bfloat16, 256)
+
+    def test_triton_is_the_automatic_choice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is no fallback: no faster backend is for GPUs."""
+        works_on_a_gpu(monkeypatch)
+        monkeypatch.setenv("LRCN_FAST_STRICT", "1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert backends.choose(self.SPEC).name == "triton"
+        assert "triton     works, chosen automatically" in backends.explain(self.SPEC)
+
+    @pytest.mark.parametrize(
+        "dtype, options, reason",
+        [
+            (torch.bfloat16, {"installed": False}, "triton: the package triton is not installed"),
+            (torch.bfloat16, {"capability": (7, 5)}, "triton: the GPU has compute capability 7.5"),
+            (torch.float64, {}, "triton: dtype torch.float64 is none of"),
+        ],
+        ids=str,
+    )
+    def test_fallback_to_the_reference(
+        self,
+        dtype: torch.dtype,
+        options: dict[str, Any],
+        reason: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        works_on_a_gpu(monkeypatch, **options)
+        spec = LstmSpec("cuda", dtype, 256)
+        with pytest.warns(UserWarning, match=reason) as caught:
+            assert backends.choose(spec).name == "reference"
+        assert "native" not in str(caught[0].message)
+        with pytest.raises(RuntimeError, match=reason.removeprefix("triton: ")):
+            backends.choose(spec, "triton")
+        monkeypatch.setenv("LRCN_FAST_STRICT", "1")
+        with pytest.raises(RuntimeError, match="LRCN_FAST_STRICT"):
+            backends.choose(spec)
+
+    def test_a_native_kernel_would_come_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the extension is for GPUs, but not for this one, triton is a fallback."""
+        works_on_a_gpu(monkeypatch)
+        monkeypatch.setattr(native, "device_types", ("cpu", "cuda"))
+        assert backends.choose(self.SPEC).name == "native"
+        monkeypatch.setattr(native, "supports", lambda spec: "not built for sm_75")
+        with pytest.warns(UserWarning, match="'triton': native: not built for sm_75"):
+            assert backends.choose(self.SPEC).name == "triton"
+
+
+def test_triton_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    if triton.probe() is not None:
+        with pytest.raises(RuntimeError, match="triton.*(no GPU|pip install triton)"):
+            used(backend="triton")
+    works_on_a_gpu(monkeypatch, installed=False)
+    assert triton.probe() == ("the package triton is not installed", "pip install triton")
+    works_on_a_gpu(monkeypatch)
+    assert triton.probe() is None
+    assert "TRITON_INTERPRET" in str(triton.supports(LstmSpec("cpu", torch.float32, 8)))
+    assert "xpu" in str(triton.supports(LstmSpec("xpu", torch.float32, 8)))
+
+
+def test_other_devices_are_told_of_the_slow_choice() -> None:
+    spec = LstmSpec("mps", torch.float32, 8)
+    with pytest.warns(UserWarning, match="'reference': native: .*'mps'.*; triton: "):
+        assert backends.choose(spec).name == "reference"
 
 
 def test_unsupported_call_of_an_explicit_backend() -> None:

@@ -20,9 +20,12 @@ def test_json_describes_machine_build_and_backends(capsys: pytest.CaptureFixture
     assert found["cpu"]["threads"] == torch.get_num_threads()
     assert len(found["gpus"]) == torch.cuda.device_count()
     backends = {backend["name"]: backend for backend in found["backends"]}
+    assert list(backends) == ["native", "triton", "reference"]
     assert backends["native"]["available"]
     assert backends["reference"]["available"]
-    assert {"video", "train", "bench", "dev"} == {extra["name"] for extra in found["extras"]}
+    assert {"video", "train", "triton", "bench", "dev"} == {
+        extra["name"] for extra in found["extras"]
+    }
 
 
 def test_what_does_not_work_has_reason_and_fix() -> None:

@@ -87,6 +87,8 @@ def test_imports_point_down(path: Path) -> None:
         ("reference", "import numpy"),
         ("reference", "from lrcn_fast import env"),
         ("triton_kernels", "from lrcn_fast.reference import lstm"),
+        ("triton_kernels", "from lrcn_fast.ops import _library"),
+        ("backends", "from lrcn_fast.functional import lstm"),
     ],
 )
 def test_an_arrow_that_points_up_is_found(room: str, source: str) -> None:

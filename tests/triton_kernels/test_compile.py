@@ -1,0 +1,105 @@
+"""Every kernel compiles for GPUs that are not here, and to the code that is meant."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers.cases import Case, Tensors, build
+from tests.triton_kernels.compilation import Launch, compiled, record, resources
+
+pytest.importorskip("triton")
+
+from lrcn_fast import triton_kernels
+
+PROCESSORS = {80: 108, 90: 132}
+PRECISIONS = {
+    "ieee": (torch.float32, 0),
+    "tf32x3": (torch.float32, 3),
+    "tf32": (torch.float32, 1),
+    "bf16": (torch.bfloat16, 0),
+    "fp16": (torch.float16, 0),
+}
+# One row, a few, as many as a program takes; without options, and with all of them.
+ROWS = [
+    Case("one_row", T=2, B=1, H=256),
+    Case("few_rows", T=2, B=12, H=1000, state=False),
+    Case("many_rows", T=2, B=100, H=1024, lengths=(2,) * 100, reverse=True, batch_first=True),
+    Case("all", 2, 24, 512, 200, True, True, "random", (2,) * 24),
+    Case("all_reverse", 2, 24, 512, 200, True, True, "random", (2,) * 24, reverse=True),
+]
+# Types differ little in what the other rows are about.
+PAIRS = [
+    (row, precision)
+    for row in ROWS
+    for precision in PRECISIONS
+    if row.name in ("few_rows", "all") or precision in ("bf16", "tf32")
+]
+SHARED_MEMORY = 99 * 1024
+REGISTERS = 255
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing compiled earlier is taken, and nothing is left behind."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def launches(
+    tensors: Tensors, tf32: int, processors: int, patch: pytest.MonkeyPatch
+) -> dict[str, list[Launch]]:
+    """What the forward and the backward of a case launch."""
+
+    def call() -> None:
+        results = triton_kernels.lstm_forward(*tensors.forward_arguments(), True, True, tf32)
+        saved = results[4], results[3]
+        triton_kernels.lstm_backward(*tensors.backward_arguments(*saved), tf32)
+
+    return record(patch, processors, call)
+
+
+def check(launch: Launch, capability: int, multiplies: bool, folder: Path) -> None:
+    """Compile, and look at the instructions and the resources."""
+    kernel = compiled(launch, capability)
+    ptx = kernel.asm["ptx"]
+    assert f".target sm_{capability}" in ptx
+    assert not re.search(r"^\s*(@\S+\s+)?(atom|red)\.", ptx, re.MULTILINE)
+    assert bool(re.search(r"mma\.sync|wgmma\.mma_async", ptx)) == multiplies
+    used = resources(kernel, folder)
+    where = f"{launch.kernel.__name__} for sm_{capability}: {used}"
+    assert used["STACK"] == 0 and used["LOCAL"] == 0, where
+    assert used["REG"] <= REGISTERS and kernel.metadata.shared <= SHARED_MEMORY, where
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("row, precision", PAIRS, ids=str)
+def test_sequence(
+    row: Case, precision: str, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dtype, tf32 = PRECISIONS[precision]
+    found = launches(build(row, dtype), tf32, PROCESSORS[capability], monkeypatch)
+    expected = {"forward_step", "backward_step", "initial_step"}
+    assert set(found) == expected | ({"projection_step", "hidden_step"} if row.P else set())
+    multiplies = row.B > 1 and precision != "ieee"
+    for kernels in found.values():
+        check(kernels[0], capability, multiplies, tmp_path)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_cell(
+    dtype: torch.dtype, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates, state = torch.zeros(3, 40, dtype=dtype), torch.zeros(3, 10, dtype=dtype)
+
+    def call() -> None:
+        for c0 in (state, None):
+            triton_kernels.lstm_cell_forward(gates, c0)
+            triton_kernels.lstm_cell_backward(c0, state, gates, state, c0)
+
+    found = record(monkeypatch, PROCESSORS[capability], call)
+    assert set(found) == {"cell_forward", "cell_backward"}
+    for kernels in found.values():
+        for launch in kernels:
+            check(launch, capability, False, tmp_path)

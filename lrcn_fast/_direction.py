@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lrcn_fast._arguments import check_floating, check_like, describe
+from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
 
@@ -113,7 +114,7 @@ _OPERATORS = {
 }
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_when_traced
 def _tf32_products() -> int:
     """How many TF32 products stand for one of float32 on CUDA; 0: float32 itself."""
     try:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import torch
 
+from lrcn_fast._constant import constant_when_traced
+
 __all__ = ["missing_for", "present_gpus", "runs_on"]
 
 # What the kernels are written for: asynchronous copies and bfloat16 tensor cores.
@@ -41,7 +43,7 @@ def runs_on(archs: Sequence[str], capability: tuple[int, int]) -> bool:
     return bool(plain) and max(plain) <= capability
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_when_traced
 def present_gpus() -> tuple[tuple[int, int], ...]:
     """Return the capabilities of this machine's GPUs; empty where torch sees none."""
     if not torch.cuda.is_available():

@@ -3,6 +3,7 @@
 import torch
 
 from lrcn_fast import _loader
+from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import cuda_archs
 from lrcn_fast.backends.spec import LstmSpec
 
@@ -25,7 +26,7 @@ def probe() -> tuple[str, str] | None:
     return reason, fix
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_when_traced
 def _cuda_obstacle() -> str | None:
     extension = _loader.load()
     built = "" if extension is None else extension.build_info()["cuda_archs"]

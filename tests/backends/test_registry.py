@@ -247,15 +247,27 @@ def works_on_a_gpu(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
 
 
+def built_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_cuda_obstacle", lambda: "built without CUDA")
+
+
 class TestOnAGpu:
     SPEC = LstmSpec("cuda", torch.bfloat16, 256)
 
-    def test_triton_is_the_automatic_choice(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is no fallback: no faster backend is for GPUs."""
+    def test_native_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         works_on_a_gpu(monkeypatch)
+        monkeypatch.setattr(native, "_cuda_obstacle", lambda: None)
         monkeypatch.setenv("LRCN_FAST_STRICT", "1")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            assert backends.choose(self.SPEC).name == "native"
+
+    def test_triton_where_the_extension_has_no_kernel(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        works_on_a_gpu(monkeypatch)
+        built_without_cuda(monkeypatch)
+        with pytest.warns(UserWarning, match="'triton': native: built without CUDA"):
             assert backends.choose(self.SPEC).name == "triton"
         assert "triton     works, chosen automatically" in backends.explain(self.SPEC)
 
@@ -276,24 +288,15 @@ class TestOnAGpu:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         works_on_a_gpu(monkeypatch, **options)
+        built_without_cuda(monkeypatch)
         spec = LstmSpec("cuda", dtype, 256)
-        with pytest.warns(UserWarning, match=reason) as caught:
+        with pytest.warns(UserWarning, match=f"native: built without CUDA; {reason}"):
             assert backends.choose(spec).name == "reference"
-        assert "native" not in str(caught[0].message)
         with pytest.raises(RuntimeError, match=reason.removeprefix("triton: ")):
             backends.choose(spec, "triton")
         monkeypatch.setenv("LRCN_FAST_STRICT", "1")
         with pytest.raises(RuntimeError, match="LRCN_FAST_STRICT"):
             backends.choose(spec)
-
-    def test_a_native_kernel_would_come_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where the extension is for GPUs, but not for this one, triton is a fallback."""
-        works_on_a_gpu(monkeypatch)
-        monkeypatch.setattr(native, "device_types", ("cpu", "cuda"))
-        assert backends.choose(self.SPEC).name == "native"
-        monkeypatch.setattr(native, "supports", lambda spec: "not built for sm_75")
-        with pytest.warns(UserWarning, match="'triton': native: not built for sm_75"):
-            assert backends.choose(self.SPEC).name == "triton"
 
 
 def test_triton_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

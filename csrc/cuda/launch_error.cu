@@ -1,4 +1,4 @@
-#include "launch.cuh"
+#include "launch_error.cuh"
 
 namespace lrcn_fast {
 namespace {

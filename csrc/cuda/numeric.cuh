@@ -1,46 +1,34 @@
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cstdint>
 
-// Element types as they lie in memory, and the type that is calculated with: float, or double for double.
+#include "primitives/memory.h"
+#include "primitives/numbers.h"
 
-namespace lrcn_fast {
+// Elements of a buffer as the numbers that are calculated with, and the activations.
 
-template <typename T>
-struct Numeric {
-  using Real = T;
-  static __device__ Real load(const T* address) { return *address; }
-  static __device__ void store(T* address, Real value) { *address = value; }
-};
+namespace lrcn_fast::cuda {
 
-template <>
-struct Numeric<__half> {
-  using Real = float;
-  static __device__ Real load(const __half* address) { return __half2float(*address); }
-  static __device__ void store(__half* address, Real value) { *address = __float2half_rn(value); }
-};
+template <class T>
+__device__ __forceinline__ Real<T> load_real(const T* p) {
+  return to_real(load(p));
+}
 
-template <>
-struct Numeric<__nv_bfloat16> {
-  using Real = float;
-  static __device__ Real load(const __nv_bfloat16* address) { return __bfloat162float(*address); }
-  static __device__ void store(__nv_bfloat16* address, Real value) { *address = __float2bfloat16_rn(value); }
-};
+template <class T>
+__device__ __forceinline__ Real<T> load_or_zero(const void* buffer, std::int64_t offset) {
+  return buffer == nullptr ? Real<T>(0) : load_real(static_cast<const T*>(buffer) + offset);
+}
 
-template <typename T>
-__device__ typename Numeric<T>::Real load_or_zero(const void* buffer, std::int64_t offset) {
-  using Real = typename Numeric<T>::Real;
-  return buffer == nullptr ? Real(0) : Numeric<T>::load(static_cast<const T*>(buffer) + offset);
+template <class T>
+__device__ __forceinline__ void store_real(T* p, Real<T> value) {
+  store(p, to_storage<T>(value));
 }
 
 // exp overflows to infinity for large -x, which gives the right limit, 0.
-inline __device__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-inline __device__ double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+__device__ __forceinline__ double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
-inline __device__ float hyperbolic_tangent(float x) { return tanhf(x); }
-inline __device__ double hyperbolic_tangent(double x) { return tanh(x); }
+__device__ __forceinline__ float hyperbolic_tangent(float x) { return tanhf(x); }
+__device__ __forceinline__ double hyperbolic_tangent(double x) { return tanh(x); }
 
-}  // namespace lrcn_fast
+}  // namespace lrcn_fast::cuda

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <cstring>
+
+#include "state.h"
+
+// The addresses of a launch: the buffers of its call, and the shared memory of its blocks.
+
+namespace lrcn_fast::emulator {
+namespace {
+
+std::vector<Buffer*> buffers;
+
+std::string bytes_of(unsigned bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); }
+
+bool holds(const unsigned char* data, std::size_t size, const void* p) {
+  const auto* address = static_cast<const unsigned char*>(p);
+  return address >= data && address < data + size;
+}
+
+// The buffer that a bad address was most likely meant for.
+std::string nearest_buffer(const void* p) {
+  constexpr std::ptrdiff_t kNear = 1 << 20;
+  const auto address = reinterpret_cast<std::intptr_t>(p);
+  std::ptrdiff_t best = kNear;
+  std::string text = "no buffer of this call is near";
+  if (p == nullptr) return "null";
+  for (const Buffer* buffer : buffers) {
+    const auto begin = reinterpret_cast<std::intptr_t>(buffer->data);
+    const auto end = begin + static_cast<std::intptr_t>(buffer->size);
+    const std::ptrdiff_t distance = address >= end ? address - end : begin - address;
+    if (distance >= best) continue;
+    best = distance;
+    text = std::to_string(distance) + (address >= end ? " bytes past the end" : " bytes before the start") +
+           " of buffer '" + buffer->name + "' (" + std::to_string(buffer->size) + " bytes)";
+  }
+  return text;
+}
+
+// Copies in bulk are aligned to 16 bytes, whatever their size; all others to their size.
+unsigned alignment(unsigned bytes) { return bytes > 16 ? 16 : bytes; }
+
+Buffer& buffer_at(const void* p, unsigned bytes, const char* what) {
+  const auto found = std::find_if(buffers.begin(), buffers.end(),
+                                  [p](const Buffer* buffer) { return holds(buffer->data, buffer->size, p); });
+  const std::string access = std::string("out of bounds: global ") + what + " of " + bytes_of(bytes) + " at ";
+  if (found == buffers.end()) fail(access + describe(p));
+  Buffer& buffer = **found;
+  const std::size_t offset = static_cast<std::size_t>(static_cast<const unsigned char*>(p) - buffer.data);
+  if (offset + bytes > buffer.size) {
+    fail(access + describe(p) + ", which has " + std::to_string(buffer.size) + " bytes");
+  }
+  for (std::size_t i = offset; !buffer.holes.empty() && i < offset + bytes; ++i) {
+    if (buffer.holes[i]) fail(access + describe(p) + ", between the rows of the array");
+  }
+  return buffer;
+}
+
+Access plain() { return {{running->id, running->clock}, running->known.get()}; }
+
+}  // namespace
+
+void check_alignment(const void* p, unsigned bytes, const char* what) {
+  const auto address = reinterpret_cast<std::uintptr_t>(p);
+  if (address % bytes != 0) {
+    fail(std::string("misaligned ") + what + " of " + bytes_of(bytes) + " at " + describe(p) + ": the address is " +
+         std::to_string(address % bytes) + " past a multiple of " + std::to_string(bytes));
+  }
+}
+
+void add_buffer(Buffer* buffer) { buffers.push_back(buffer); }
+
+void remove_buffer(Buffer* buffer) { buffers.erase(std::find(buffers.begin(), buffers.end(), buffer)); }
+
+void begin_buffers() {
+  for (Buffer* buffer : buffers) {
+    if (buffer->writable) buffer->shadow = std::make_unique<Shadow>(buffer->size);
+  }
+}
+
+std::string describe(const void* p) {
+  for (const Buffer* buffer : buffers) {
+    if (!holds(buffer->data, buffer->size, p)) continue;
+    return "global buffer '" + buffer->name + "' byte " +
+           std::to_string(static_cast<const unsigned char*>(p) - buffer->data);
+  }
+  for (std::size_t b = 0; launch != nullptr && b < launch->blocks.size(); ++b) {
+    const Block& block = launch->blocks[b];
+    if (!holds(block.shared, launch->shape.shared_bytes, p)) continue;
+    return "shared memory of block " + std::to_string(b) + " byte " +
+           std::to_string(static_cast<const unsigned char*>(p) - block.shared);
+  }
+  return "an address that is neither in a global buffer nor in shared memory (" + nearest_buffer(p) + ")";
+}
+
+Target global_target(const void* p, unsigned bytes, const char* what, Intent intent) {
+  Buffer& buffer = buffer_at(p, bytes, what);
+  const bool power_of_two = (bytes & (bytes - 1)) == 0;
+  if (power_of_two) check_alignment(p, alignment(bytes), what);
+  if (intent == Intent::kWrite && !buffer.writable)
+    fail(std::string("global ") + what + " to read-only " + describe(p));
+  // What nobody writes while launches overlap may be read at once.
+  if (running != nullptr && launch->shape.overlaps_previous && !running->waited_for_previous &&
+      intent != Intent::kReadConstant) {
+    fail(std::string("global ") + what + " of " + describe(p) +
+         " before wait_for_previous_launch, in a launch that overlaps the previous one");
+  }
+  auto* data = static_cast<unsigned char*>(const_cast<void*>(p));
+  // Nobody writes to a buffer that is read-only, so nothing needs an order there.
+  Cell* cells = buffer.writable ? buffer.shadow->at(static_cast<std::size_t>(data - buffer.data)) : nullptr;
+  return {data, cells, bytes};
+}
+
+Target shared_target(const void* p, unsigned rank, unsigned bytes, const char* what) {
+  const std::size_t size = launch->shape.shared_bytes;
+  const auto* address = static_cast<const unsigned char*>(p);
+  const Block& own = launch->blocks[running->block];
+  if (!holds(own.shared, size, p) || address + bytes > own.shared + size) {
+    const std::ptrdiff_t offset = address - own.shared;
+    const bool near = offset > -(1 << 20) && offset < (1 << 20);
+    fail(std::string("out of bounds: shared ") + what + " of " + bytes_of(bytes) + " at " +
+         (near ? "byte " + std::to_string(offset) : describe(p)) + "; the block has " + std::to_string(size) +
+         " bytes of shared memory");
+  }
+  check_alignment(p, alignment(bytes), what);
+  Block& block = block_of(rank);
+  if (block.ended == launch->shape.threads) {
+    fail(std::string("shared ") + what + " in block " + std::to_string(rank) +
+         " of the cluster, which has ended: its shared memory is gone");
+  }
+  const std::size_t offset = static_cast<std::size_t>(address - own.shared);
+  return {block.shared + offset, block.shadow.at(offset), bytes};
+}
+
+void load_global(const void* p, void* to, unsigned bytes) {
+  check_read(global_target(p, bytes, "load", Intent::kRead), plain());
+  std::memcpy(to, p, bytes);
+}
+
+void load_constant(const void* p, void* to, unsigned bytes) {
+  const Target target = global_target(p, bytes, "load_constant", Intent::kReadConstant);
+  for (Cell* cell = target.cells; cell != nullptr && cell != target.end(); ++cell) {
+    if (cell->writer != 0) {
+      fail("load_constant of " + describe(p) + ", which " + who(cell->writer - 1) + " wrote in the same launch");
+    }
+    if (bytes > 1) cell->flags |= kConstant;
+  }
+  std::memcpy(to, p, bytes);
+}
+
+void store_global(void* p, const void* from, unsigned bytes) {
+  const Target target = global_target(p, bytes, "store", Intent::kWrite);
+  check_write(target, plain());
+  for (Cell* cell = target.cells; cell != target.end(); ++cell) cell->location = 0;
+  std::memcpy(p, from, bytes);
+  changed();
+}
+
+void load_shared(const void* p, unsigned rank, void* to, unsigned bytes) {
+  const Target target = shared_target(p, rank, bytes, "load");
+  check_read(target, plain());
+  std::memcpy(to, target.data, bytes);
+}
+
+void store_shared(void* p, unsigned rank, const void* from, unsigned bytes) {
+  const Target target = shared_target(p, rank, bytes, "store");
+  check_write(target, plain());
+  std::memcpy(target.data, from, bytes);
+  changed();
+}
+
+void wait_for_previous_launch() { running->waited_for_previous = true; }
+
+}  // namespace lrcn_fast::emulator

@@ -1,0 +1,111 @@
+#include "../kernels/cluster_lstm.h"
+#include "../kernels/copies.h"
+#include "../kernels/exchange.h"
+#include "../kernels/product.h"
+#include "../kernels/reduction.h"
+#include "arrays.h"
+
+// The kernels that prove the emulator.
+
+namespace lrcn_fast::emulator {
+namespace {
+
+using namespace lrcn_fast::kernels;
+
+template <class T>
+const T* as(const void* p) {
+  return static_cast<const T*>(p);
+}
+template <class T>
+T* as(void* p) {
+  return static_cast<T*>(p);
+}
+
+unsigned length(const py::array& array, int dimension) { return static_cast<unsigned>(array.shape(dimension)); }
+
+void run_reduction(const py::array& in, py::array out, Fault fault) {
+  Arrays arrays;
+  const Reduction p = {as<float>(arrays.in("in", in)), length(in, 0), length(in, 1), as<float>(arrays.out("out", out)),
+                       fault};
+  arrays.run(reduction, p);
+}
+
+template <class T>
+void run_product_of(const py::array& a, const py::array& b, py::array& out, Fault fault) {
+  Arrays arrays;
+  const Product<T> p = {as<T>(arrays.in("a", a)), as<T>(arrays.in("b", b)), length(a, 1),
+                        as<float>(arrays.out("out", out)), fault};
+  arrays.run(product<T>, p);
+}
+
+void run_product(const py::array& a, const py::array& b, py::array out, Fault fault) {
+  switch (dtype_of(a)) {
+    case DType::kFloat16:
+      return run_product_of<half_t>(a, b, out, fault);
+    case DType::kBFloat16:
+      return run_product_of<bfloat16_t>(a, b, out, fault);
+    default:
+      return run_product_of<float>(a, b, out, fault);
+  }
+}
+
+void run_exchange(const py::array& w, const py::array& h0, unsigned steps, bool by_words, py::array out, Fault fault) {
+  Arrays arrays;
+  Exchange p = {};
+  p.w = as<float>(arrays.in("w", w));
+  p.h0 = as<float>(arrays.in("h0", h0));
+  p.n = length(h0, 0);
+  p.steps = steps;
+  std::vector<py::ssize_t> shape = {2, p.n};
+  py::array_t<float> h(shape);
+  py::array_t<std::uint32_t> flags(static_cast<py::ssize_t>(p.n / 32)), words(static_cast<py::ssize_t>(3 * p.n / 2 * 4));
+  std::fill_n(flags.mutable_data(), flags.size(), 0u);
+  std::fill_n(words.mutable_data(), words.size(), 0u);
+  p.h = as<float>(arrays.out("h", h));
+  p.flags = as<std::uint32_t>(arrays.out("flags", flags));
+  if (by_words) p.words = as<Words4>(arrays.out("words", words));
+  p.out = as<float>(arrays.out("out", out));
+  p.fault = fault;
+  arrays.run(exchange, p);
+}
+
+void run_cluster_lstm(const py::array& w, const py::array& gates, py::array out, Push push, Fault fault) {
+  Arrays arrays;
+  const ClusterLstm p = {as<float>(arrays.in("w", w)), as<float>(arrays.in("gates", gates)), length(w, 1),
+                         length(gates, 0),             as<float>(arrays.out("out", out)),    push,
+                         fault};
+  arrays.run(cluster_lstm, p);
+}
+
+void run_copies(const py::array& in, py::array out, bool bulk, Fault fault) {
+  Arrays arrays;
+  const Copies p = {as<float>(arrays.in("in", in)), length(in, 0), as<float>(arrays.out("out", out)), bulk, fault};
+  arrays.run(copies, p);
+}
+
+const Registration registration([](py::module_& m) {
+  using py::arg;
+  py::enum_<Push>(m, "Push")
+      .value("STORE_ASYNC", Push::kStoreAsync)
+      .value("STORE_PEER", Push::kStorePeer)
+      .value("BULK", Push::kBulk);
+  py::enum_<Fault> fault(m, "Fault");
+  const char* names[] = {"NONE",          "NO_BLOCK_BARRIER", "NO_WARP_BARRIER", "DIVERGENT_SHUFFLE",
+                         "LEAVES_EARLY",  "SMALL_SHARED",     "MISALIGNED",      "NO_PREVIOUS_WAIT",
+                         "WRONG_LANES",   "WRONG_ROWS",       "NOT_ROUNDED",     "FLAG_FIRST",
+                         "NO_RELEASE",    "NO_FENCE",         "NO_ACQUIRE",      "TORN_WORDS",
+                         "SWAPPED_BUFFERS", "WRONG_PARITY",   "WRONG_BYTES",     "BLOCK_SCOPE",
+                         "NO_COPY_WAIT",  "NO_ASYNC_FENCE",   "CONSTANT_OF_WRITTEN"};
+  for (int i = 0; i < static_cast<int>(std::size(names)); ++i) fault.value(names[i], static_cast<Fault>(i));
+
+  const auto right = Fault::kNone;
+  m.def("reduction", run_reduction, arg("in"), arg("out"), arg("fault") = right);
+  m.def("product", run_product, arg("a"), arg("b"), arg("out"), arg("fault") = right);
+  m.def("exchange", run_exchange, arg("w"), arg("h0"), arg("steps"), arg("by_words"), arg("out"),
+        arg("fault") = right);
+  m.def("cluster_lstm", run_cluster_lstm, arg("w"), arg("gates"), arg("out"), arg("push"), arg("fault") = right);
+  m.def("copies", run_copies, arg("in"), arg("out"), arg("bulk"), arg("fault") = right);
+});
+
+}  // namespace
+}  // namespace lrcn_fast::emulator

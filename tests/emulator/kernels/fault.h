@@ -1,0 +1,33 @@
+#pragma once
+
+// The kernels of this folder prove the emulator: each is right as it is, and wrong in one way with a fault.
+
+namespace lrcn_fast::kernels {
+
+enum class Fault {
+  kNone,
+  kNoBlockBarrier,
+  kNoWarpBarrier,
+  kDivergentShuffle,
+  kLeavesEarly,
+  kSmallShared,
+  kMisaligned,
+  kNoPreviousWait,
+  kWrongLanes,
+  kWrongRows,
+  kNotRounded,
+  kFlagFirst,
+  kNoRelease,
+  kNoFence,
+  kNoAcquire,
+  kTornWords,
+  kSwappedBuffers,
+  kWrongParity,
+  kWrongBytes,
+  kBlockScope,
+  kNoCopyWait,
+  kNoAsyncFence,
+  kConstantOfWritten,
+};
+
+}  // namespace lrcn_fast::kernels

@@ -77,7 +77,6 @@ void Fiber::start(void (*body)()) {
   // begins with the alignment of a function that was called.
   auto* top = reinterpret_cast<void**>(stack_ + kStack);
   *--top = nullptr;
-  *--top = nullptr;
   *--top = reinterpret_cast<void*>(body);
   for (std::size_t i = 0; i < kRegisters; ++i) *--top = nullptr;
   inside_ = top;

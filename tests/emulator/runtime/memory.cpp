@@ -39,18 +39,21 @@ std::string nearest_buffer(const void* p) {
 // Copies in bulk are aligned to 16 bytes, whatever their size; all others to their size.
 unsigned alignment(unsigned bytes) { return bytes > 16 ? 16 : bytes; }
 
+[[noreturn]] void out_of_bounds(const char* what, unsigned bytes, const void* p, const std::string& why) {
+  fail(std::string("out of bounds: global ") + what + " of " + bytes_of(bytes) + " at " + describe(p) + why);
+}
+
 Buffer& buffer_at(const void* p, unsigned bytes, const char* what) {
   const auto found = std::find_if(buffers.begin(), buffers.end(),
                                   [p](const Buffer* buffer) { return holds(buffer->data, buffer->size, p); });
-  const std::string access = std::string("out of bounds: global ") + what + " of " + bytes_of(bytes) + " at ";
-  if (found == buffers.end()) fail(access + describe(p));
+  if (found == buffers.end()) out_of_bounds(what, bytes, p, "");
   Buffer& buffer = **found;
   const std::size_t offset = static_cast<std::size_t>(static_cast<const unsigned char*>(p) - buffer.data);
   if (offset + bytes > buffer.size) {
-    fail(access + describe(p) + ", which has " + std::to_string(buffer.size) + " bytes");
+    out_of_bounds(what, bytes, p, ", which has " + std::to_string(buffer.size) + " bytes");
   }
   for (std::size_t i = offset; !buffer.holes.empty() && i < offset + bytes; ++i) {
-    if (buffer.holes[i]) fail(access + describe(p) + ", between the rows of the array");
+    if (buffer.holes[i]) out_of_bounds(what, bytes, p, ", between the rows of the array");
   }
   return buffer;
 }

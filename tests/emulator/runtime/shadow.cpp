@@ -1,5 +1,6 @@
 #include "shadow.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -13,7 +14,7 @@ struct Reader {
   bool strong;
 };
 
-// Lists of the cells that several threads read; number 0 is nobody's.
+// Lists of the cells that several threads read, sorted by agent; number 0 is nobody's.
 std::vector<std::vector<Reader>>& reader_lists() {
   static std::vector<std::vector<Reader>> lists(1);
   return lists;
@@ -52,13 +53,14 @@ void remember_reader(Cell& cell, const Access& access) {
     cell.readers = static_cast<std::uint32_t>(lists.size());
     lists.emplace_back();
   }
-  for (Reader& reader : lists[cell.readers]) {
-    if (reader.stamp.agent == now.agent || access.known->covers(reader.stamp)) {
-      reader = {now, access.strong};
-      return;
-    }
+  auto& list = lists[cell.readers];
+  const auto place = std::lower_bound(list.begin(), list.end(), now.agent,
+                                      [](const Reader& reader, unsigned agent) { return reader.stamp.agent < agent; });
+  if (place != list.end() && place->stamp.agent == now.agent) {
+    *place = {now, access.strong};
+  } else {
+    list.insert(place, {now, access.strong});
   }
-  lists[cell.readers].push_back({now, access.strong});
 }
 
 void check_in_flight(const Target& target, const Cell* cell, const char* what) {

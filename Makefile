@@ -45,7 +45,7 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	find csrc benchmarks/gpu/probes -type f \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 \
+	find csrc tests/emulator benchmarks/gpu/probes -type f \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run -Werror
 
 # build/lib is thrown away because setuptools packs whatever an earlier build left in it.

@@ -74,7 +74,11 @@ def build() -> Path:
         file = FOLDER / "build.ninja"
         file.write_text(_ninja_file())
         done = subprocess.run(
-            [find_ninja(), "-f", file], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [find_ninja(), "-f", file],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
     if done.returncode != 0:
         raise RuntimeError(f"the emulator was not built:\n{done.stdout}")

@@ -41,9 +41,7 @@ def test_forward(dtype: torch.dtype, batch: int, hidden: int, has_c0: bool) -> N
 @pytest.mark.parametrize("missing", [(), ("grad_h",), ("grad_c", "c0")])
 @pytest.mark.parametrize("batch, hidden", SHAPES)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_backward(
-    dtype: torch.dtype, batch: int, hidden: int, missing: tuple[str, ...]
-) -> None:
+def test_backward(dtype: torch.dtype, batch: int, hidden: int, missing: tuple[str, ...]) -> None:
     inputs: dict[str, Tensor | None] = {
         "grad_h": random(batch, hidden, dtype=dtype),
         "grad_c": random(batch, hidden, dtype=dtype),

@@ -39,8 +39,8 @@ def test_launches_do_not_overlap_before_sm_90() -> None:
 def test_a_seed_decides_on_the_order_of_everything() -> None:
     def report(seed: int) -> str:
         emulator().set_seed(seed)
+        fault = emulator().Fault.NO_BLOCK_BARRIER
         with pytest.raises(RuntimeError) as error:
-            fault = emulator().Fault.NO_BLOCK_BARRIER
             emulator().reduction(np.ones((3, 300), np.float32), np.zeros(3, np.float32), fault)
         return str(error.value)
 
@@ -61,3 +61,27 @@ def test_an_output_that_is_read_only_is_refused() -> None:
     out.flags.writeable = False
     with pytest.raises(ValueError, match="out is read-only"):
         emulator().reduction(np.ones((1, 50), np.float32), out)
+
+
+def test_assorted_primitives() -> None:
+    blocks, lanes = np.arange(4.0)[:, None], np.arange(32.0)
+    x = np.random.default_rng(0).standard_normal(32).astype(np.float32)
+    i, j = lanes // 4, 2 * (lanes % 4)
+    every_second = np.where(lanes % 2 == 0, x, 0)
+    rows = [
+        100 * blocks + 0 * lanes,
+        100 * ((blocks + 1) % 4) + 0 * lanes,
+        100 * ((blocks + 2) % 4) + 0 * lanes,
+        x + 0 * blocks,
+        every_second + 0 * blocks,
+        8 * i + j + 1000 * (8 * i + j + 1) + 0 * blocks,
+        8 * j + i + 1000 * (8 * (j + 1) + i) + 0 * blocks,
+        np.bitwise_xor(np.arange(32), 1) + 0 * blocks,
+        5 + 0 * lanes + 0 * blocks,
+        32 * (blocks + 1 - 2 * (blocks % 2)) + lanes,
+    ]
+    for seed in range(4):
+        emulator().set_seed(seed)
+        out = np.full((4, len(rows), 32), np.nan, np.float32)
+        emulator().assorted(x, out, np.zeros(1, np.uint32), np.zeros(4, np.uint64))
+        np.testing.assert_array_equal(out, np.stack(rows, axis=1).astype(np.float32))

@@ -96,7 +96,7 @@ def test_an_arrow_that_points_up_is_found(room: str, source: str) -> None:
 
 
 def includes(folder: str) -> list[tuple[str, str]]:
-    files = (path for path in (ROOT / "csrc" / folder).rglob("*") if path.is_file())
+    files = (path for path in (ROOT / folder).rglob("*") if path.suffix in CODE)
     pattern = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
     return [
         (str(path.relative_to(ROOT)), name)
@@ -107,15 +107,28 @@ def includes(folder: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("folder", ["include", "cpu", "cuda"])
 def test_kernels_know_no_torch(folder: str) -> None:
-    found = includes(folder)
+    found = includes(f"csrc/{folder}")
     assert found
     assert [
         pair for pair in found if re.match(r"(torch|ATen|c10|caffe2)/|.*bindings", pair[1])
     ] == []
 
 
+def test_kernels_know_cuda_through_the_primitives_alone() -> None:
+    allowed = ("csrc/cuda/primitives/", "csrc/cuda/launch_error.")
+    others = [pair for pair in includes("csrc/cuda") if not pair[0].startswith(allowed)]
+    assert others
+    assert [pair for pair in others if re.match(r"cuda|cooperative_groups|mma\.h", pair[1])] == []
+
+
+def test_the_emulator_knows_neither_torch_nor_cuda() -> None:
+    found = includes("tests/emulator")
+    assert found
+    assert [pair for pair in found if re.match(r"(torch|ATen|c10)/|cuda", pair[1])] == []
+
+
 def test_bindings_use_the_stable_abi_only() -> None:
-    torch = [pair for pair in includes("bindings") if re.match(r"torch|ATen|c10", pair[1])]
+    torch = [pair for pair in includes("csrc/bindings") if re.match(r"torch|ATen|c10", pair[1])]
     assert torch
     stable = r"torch/(csrc/stable/|headeronly/|csrc/inductor/aoti_torch/c/)"
     assert [pair for pair in torch if not re.match(stable, pair[1])] == []

@@ -1,3 +1,4 @@
+#include "../kernels/assorted.h"
 #include "../kernels/cluster_lstm.h"
 #include "../kernels/copies.h"
 #include "../kernels/exchange.h"
@@ -58,7 +59,8 @@ void run_exchange(const py::array& w, const py::array& h0, unsigned steps, bool 
   p.steps = steps;
   std::vector<py::ssize_t> shape = {2, p.n};
   py::array_t<float> h(shape);
-  py::array_t<std::uint32_t> flags(static_cast<py::ssize_t>(p.n / 32)), words(static_cast<py::ssize_t>(3 * p.n / 2 * 4));
+  py::array_t<std::uint32_t> flags(static_cast<py::ssize_t>(p.n / 32)),
+      words(static_cast<py::ssize_t>(3 * p.n / 2 * 4));
   std::fill_n(flags.mutable_data(), flags.size(), 0u);
   std::fill_n(words.mutable_data(), words.size(), 0u);
   p.h = as<float>(arrays.out("h", h));
@@ -71,8 +73,12 @@ void run_exchange(const py::array& w, const py::array& h0, unsigned steps, bool 
 
 void run_cluster_lstm(const py::array& w, const py::array& gates, py::array out, Push push, Fault fault) {
   Arrays arrays;
-  const ClusterLstm p = {as<float>(arrays.in("w", w)), as<float>(arrays.in("gates", gates)), length(w, 1),
-                         length(gates, 0),             as<float>(arrays.out("out", out)),    push,
+  const ClusterLstm p = {as<float>(arrays.in("w", w)),
+                         as<float>(arrays.in("gates", gates)),
+                         length(w, 1),
+                         length(gates, 0),
+                         as<float>(arrays.out("out", out)),
+                         push,
                          fault};
   arrays.run(cluster_lstm, p);
 }
@@ -83,6 +89,14 @@ void run_copies(const py::array& in, py::array out, bool bulk, Fault fault) {
   arrays.run(copies, p);
 }
 
+void run_assorted(const py::array& in, py::array out, py::array arrivals, py::array flags) {
+  Arrays arrays;
+  const Assorted p = {as<float>(arrays.in("in", in)), as<float>(arrays.out("out", out)),
+                      as<std::uint32_t>(arrays.out("arrivals", arrivals)),
+                      as<std::uint64_t>(arrays.out("flags", flags))};
+  arrays.run(assorted, p);
+}
+
 const Registration registration([](py::module_& m) {
   using py::arg;
   py::enum_<Push>(m, "Push")
@@ -90,20 +104,19 @@ const Registration registration([](py::module_& m) {
       .value("STORE_PEER", Push::kStorePeer)
       .value("BULK", Push::kBulk);
   py::enum_<Fault> fault(m, "Fault");
-  const char* names[] = {"NONE",          "NO_BLOCK_BARRIER", "NO_WARP_BARRIER", "DIVERGENT_SHUFFLE",
-                         "LEAVES_EARLY",  "SMALL_SHARED",     "MISALIGNED",      "NO_PREVIOUS_WAIT",
-                         "WRONG_LANES",   "WRONG_ROWS",       "NOT_ROUNDED",     "FLAG_FIRST",
-                         "NO_RELEASE",    "NO_FENCE",         "NO_ACQUIRE",      "TORN_WORDS",
-                         "SWAPPED_BUFFERS", "WRONG_PARITY",   "WRONG_BYTES",     "BLOCK_SCOPE",
-                         "NO_COPY_WAIT",  "NO_ASYNC_FENCE",   "CONSTANT_OF_WRITTEN"};
+  const char* names[] = {"NONE",         "NO_BLOCK_BARRIER", "NO_WARP_BARRIER",    "DIVERGENT_SHUFFLE", "LEAVES_EARLY",
+                         "SMALL_SHARED", "MISALIGNED",       "NO_PREVIOUS_WAIT",   "WRONG_LANES",       "WRONG_ROWS",
+                         "NOT_ROUNDED",  "FLAG_FIRST",       "NO_RELEASE",         "NO_FENCE",          "NO_ACQUIRE",
+                         "TORN_WORDS",   "SWAPPED_BUFFERS",  "WRONG_PARITY",       "WRONG_BYTES",       "BLOCK_SCOPE",
+                         "NO_COPY_WAIT", "NO_ASYNC_FENCE",   "CONSTANT_OF_WRITTEN"};
   for (int i = 0; i < static_cast<int>(std::size(names)); ++i) fault.value(names[i], static_cast<Fault>(i));
 
   const auto right = Fault::kNone;
   m.def("reduction", run_reduction, arg("in"), arg("out"), arg("fault") = right);
   m.def("product", run_product, arg("a"), arg("b"), arg("out"), arg("fault") = right);
-  m.def("exchange", run_exchange, arg("w"), arg("h0"), arg("steps"), arg("by_words"), arg("out"),
-        arg("fault") = right);
+  m.def("exchange", run_exchange, arg("w"), arg("h0"), arg("steps"), arg("by_words"), arg("out"), arg("fault") = right);
   m.def("cluster_lstm", run_cluster_lstm, arg("w"), arg("gates"), arg("out"), arg("push"), arg("fault") = right);
+  m.def("assorted", run_assorted, arg("in"), arg("out"), arg("arrivals"), arg("flags"));
   m.def("copies", run_copies, arg("in"), arg("out"), arg("bulk"), arg("fault") = right);
 });
 

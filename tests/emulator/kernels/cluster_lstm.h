@@ -30,8 +30,8 @@ struct ClusterLstm {
 };
 
 struct ClusterShared {
-  float* h;    // (2, H)
-  float* own;  // (2, 32)
+  float* h;        // (2, H)
+  float* own;      // (2, 32)
   Mbarrier* full;  // (2,)
 };
 

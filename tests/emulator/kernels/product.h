@@ -37,7 +37,8 @@ __global__ void product_kernel(Product<T> p) {
   float d[4] = {};
   for (unsigned k = 0; k < p.depth; k += 16) {
     warp_barrier();
-    for (unsigned i = lane(); i < 16 * 16; i += 32) store_shared(a + i, load_constant(p.a + i / 16 * p.depth + k + i % 16));
+    for (unsigned i = lane(); i < 16 * 16; i += 32)
+      store_shared(a + i, load_constant(p.a + i / 16 * p.depth + k + i % 16));
     for (unsigned i = lane(); i < 8 * 16; i += 32) {
       const T value = load_constant(p.b + i / 16 * p.depth + k + i % 16);
       store_shared(b + i, value);

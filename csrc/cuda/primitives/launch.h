@@ -6,6 +6,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstddef>
 
 #include "launch_error.cuh"
@@ -25,7 +26,7 @@ struct LaunchShape {
 // Of the current device: 90 for sm_90; 0 where there is none.
 inline int compute_capability() {
   constexpr int kDevices = 64;
-  static int known[kDevices];  // A race writes the same value twice.
+  static std::atomic<int> known[kDevices];
   int device = 0, major = 0, minor = 0;
   if (cudaGetDevice(&device) != cudaSuccess) return 0;
   if (device < kDevices && known[device] != 0) return known[device];

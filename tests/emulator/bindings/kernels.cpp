@@ -104,11 +104,33 @@ const Registration registration([](py::module_& m) {
       .value("STORE_PEER", Push::kStorePeer)
       .value("BULK", Push::kBulk);
   py::enum_<Fault> fault(m, "Fault");
-  const char* names[] = {"NONE",         "NO_BLOCK_BARRIER", "NO_WARP_BARRIER",    "DIVERGENT_SHUFFLE", "LEAVES_EARLY",
-                         "SMALL_SHARED", "MISALIGNED",       "NO_PREVIOUS_WAIT",   "WRONG_LANES",       "WRONG_ROWS",
-                         "NOT_ROUNDED",  "FLAG_FIRST",       "NO_RELEASE",         "NO_FENCE",          "NO_ACQUIRE",
-                         "TORN_WORDS",   "SWAPPED_BUFFERS",  "WRONG_PARITY",       "WRONG_BYTES",       "BLOCK_SCOPE",
-                         "NO_COPY_WAIT", "NO_ASYNC_FENCE",   "CONSTANT_OF_WRITTEN"};
+  const char* names[] = {"NONE",
+                         "NO_BLOCK_BARRIER",
+                         "NO_WARP_BARRIER",
+                         "DIVERGENT_SHUFFLE",
+                         "LEAVES_EARLY",
+                         "WARP_LEAVES_EARLY",
+                         "BARRIER_IN_BRANCH",
+                         "WRITES_INPUT",
+                         "SMALL_SHARED",
+                         "MISALIGNED",
+                         "NO_PREVIOUS_WAIT",
+                         "WRONG_LANES",
+                         "WRONG_ROWS",
+                         "NOT_ROUNDED",
+                         "FLAG_FIRST",
+                         "NO_RELEASE",
+                         "NO_FENCE",
+                         "NO_ACQUIRE",
+                         "TORN_WORDS",
+                         "SWAPPED_BUFFERS",
+                         "NO_CLUSTER_BARRIER",
+                         "WRONG_PARITY",
+                         "WRONG_BYTES",
+                         "BLOCK_SCOPE",
+                         "NO_COPY_WAIT",
+                         "NO_ASYNC_FENCE",
+                         "CONSTANT_OF_WRITTEN"};
   for (int i = 0; i < static_cast<int>(std::size(names)); ++i) fault.value(names[i], static_cast<Fault>(i));
 
   const auto right = Fault::kNone;

@@ -79,7 +79,11 @@ __global__ void cluster_lstm_kernel(ClusterLstm p) {
     mbarrier_init(shared.full + t, counts_bytes ? 1 : p.hidden);
     mbarrier_init_fence();
   }
-  cluster_barrier();
+  if (p.fault == Fault::kNoClusterBarrier) {
+    block_barrier();
+  } else {
+    cluster_barrier();
+  }
 
   unsigned bytes = p.hidden * sizeof(float);
   if (p.fault == Fault::kWrongBytes) bytes -= 32 * sizeof(float);
@@ -104,7 +108,7 @@ __global__ void cluster_lstm_kernel(ClusterLstm p) {
       mbarrier_wait_cluster(shared.full + next, parity);
     }
   }
-  // A peer may still write here.
+  // No block ends while a peer may reach into its shared memory.
   cluster_barrier();
 }
 

@@ -43,6 +43,9 @@ __global__ void reduction_kernel(Reduction p) {
   if (p.fault != Fault::kDivergentShuffle || lane() < 31) sum += shuffle_xor(sum, 1);
   sum *= 0.5f;
   for (unsigned delta = 16; delta > 0; delta /= 2) sum += shuffle_down(sum, delta);
+  if (p.fault == Fault::kWarpLeavesEarly && warp() == 3) return;
+  if (p.fault == Fault::kBarrierInBranch && t == 5) block_barrier();
+  if (p.fault == Fault::kWritesInput && t == 0) store(const_cast<float*>(p.in), sum);
   if (lane() == 0) store_shared(warps + warp(), sum);
   if (p.fault != Fault::kNoBlockBarrier) block_barrier();
 

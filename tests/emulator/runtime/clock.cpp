@@ -32,6 +32,13 @@ bool Known::covers(Stamp stamp) const {
   return found != agents.end() && found->first == stamp.agent;
 }
 
+bool Known::knows_of_block(std::uint32_t block) const {
+  if (epochs[block] > 0) return true;
+  const std::uint32_t first = block * threads_per_block;
+  const auto found = std::lower_bound(agents.begin(), agents.end(), std::make_pair(first, Clock{0}));
+  return found != agents.end() && found->first < first + threads_per_block;
+}
+
 KnownPtr join(const std::vector<Event>& events, bool with_stamps) {
   std::vector<const Known*> distinct;
   for (const Event& event : events) {

@@ -29,6 +29,8 @@ struct Known {
   std::vector<std::pair<std::uint32_t, Clock>> agents;  // sorted; up to this clock
 
   bool covers(Stamp stamp) const;
+  // Whether anything of the block's threads is known.
+  bool knows_of_block(std::uint32_t block) const;
 };
 using KnownPtr = std::shared_ptr<const Known>;
 

@@ -44,13 +44,13 @@ std::string readable(const char* mangled) {
 }
 
 const char* reason_to_refuse(const Shape& shape) {
-  constexpr std::size_t kMostShared = 227 * 1024;
-  constexpr std::size_t kMostShared8x = 99 * 1024;
+  const bool large = capability == 80 || capability == 87;
+  const std::size_t most_shared = (capability >= 90 && capability < 120 ? 227 : large ? 163 : 99) * 1024;
   const unsigned* blocks = shape.blocks;
   if (blocks[0] == 0 || blocks[1] == 0 || blocks[2] == 0) return "invalid configuration argument: no blocks";
   if (blocks[1] > 65535 || blocks[2] > 65535) return "invalid configuration argument: more than 65535 blocks in y or z";
   if (shape.threads == 0 || shape.threads > 1024) return "invalid configuration argument: threads of a block";
-  if (shape.shared_bytes > (capability >= 90 ? kMostShared : kMostShared8x)) return "invalid argument: shared memory";
+  if (shape.shared_bytes > most_shared) return "invalid argument: shared memory";
   if (shape.cluster == 0 || shape.cluster > 16) return "invalid configuration argument: cluster size";
   if (shape.cluster > 1 && capability < 90) return "operation not supported: clusters";
   if (blocks[0] % shape.cluster != 0) return "invalid configuration argument: blocks are no multiple of the cluster";

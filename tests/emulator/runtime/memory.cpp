@@ -130,6 +130,10 @@ Target shared_target(const void* p, unsigned rank, unsigned bytes, const char* w
     fail(std::string("shared ") + what + " in block " + std::to_string(rank) +
          " of the cluster, which has ended: its shared memory is gone");
   }
+  if (&block != &own && !running->known->knows_of_block(block.first / launch->shape.threads)) {
+    fail(std::string("shared ") + what + " in block " + std::to_string(rank) +
+         " of the cluster before anything shows that it has begun: a cluster barrier is missing");
+  }
   const std::size_t offset = static_cast<std::size_t>(address - own.shared);
   return {block.shared + offset, block.shadow.at(offset), bytes};
 }

@@ -54,7 +54,7 @@ def _ninja_file() -> str:
         path = source.relative_to(ROOT)
         lines.append(f"build {_escaped(object_file)}: cxx {_escaped(path)}\n")
         # Bindings take longer to compile than their kernels take to run.
-        lines.append(f"  optimize = {'-O1' if path.parent.name == 'bindings' else '-O2'}\n")
+        lines.append(f"  optimize = {'-O1' if path.parent.name == 'bindings' else '-O3'}\n")
     lines.append(f"build {_escaped(MODULE)}: link {' '.join(map(_escaped, objects))}\n")
     return "".join(lines)
 

@@ -100,6 +100,7 @@ FAULTS = [
     ("reduction", "WARP_LEAVES_EARLY", "barrier divergence"),
     ("reduction", "BARRIER_IN_BRANCH", "barrier divergence|deadlock.*\n.*block_barrier"),
     ("reduction", "WRITES_INPUT", "global store to read-only global buffer 'in' byte 0"),
+    ("reduction", "WRITES_CONSTANT", "store to .* 'out' .* read by load_constant"),
     ("reduction", "SMALL_SHARED", "out of bounds: shared store of 4 bytes at byte 52."),
     ("reduction into a small buffer", "NONE", "out of bounds: global store .* 'out'"),
     ("reduction into a large buffer", "MISALIGNED", "misaligned store of 4 bytes .* 'out'"),

@@ -4,13 +4,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <functional>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "emulator/buffers.h"
-#include "lrcn_fast/launch_error.h"
 #include "lrcn_fast/types.h"
 
 // What a binding of a kernel is made of.
@@ -31,24 +30,22 @@ class Arrays {
   // Arrays that the kernels read; writing to them is an error. Null for None.
   const void* in(const char* name, const py::array& array) { return add(name, array, false); }
   const void* in(const char* name, const std::optional<py::array>& array) { return array ? in(name, *array) : nullptr; }
-  // Arrays that the kernels write. They get the values when run() has succeeded.
+  // Arrays that the kernels write.
   void* out(const char* name, py::array& array) {
     if (!array.writeable()) throw py::value_error(std::string(name) + " is read-only");
     return add(name, array, true);
   }
   void* out(const char* name, std::optional<py::array>& array) { return array ? out(name, *array) : nullptr; }
+  // Memory of the device alone: NaN everywhere, or zeros.
   void* scratch(const char* name, std::size_t bytes) { return buffers_.scratch(name, bytes); }
+  void* zeros(const char* name, std::size_t bytes) { return buffers_.zeros(name, bytes); }
 
-  // Calls a host launcher and raises a RuntimeError where it refuses.
+  // Calls a host launcher, raises a RuntimeError where it refuses, and copies the outputs back.
   template <class Params>
   void run(Status (*launcher)(const Params&, void*), const Params& params) {
-    const Status status = launcher(params, nullptr);
-    if (status != Status::kOk) {
-      const std::string reason = status == Status::kLaunchFailed ? std::string(": ") + launch_error() : "";
-      throw std::runtime_error(to_string(status) + reason);
-    }
-    buffers_.copy_back();
+    run([&] { return launcher(params, nullptr); });
   }
+  void run(const std::function<Status()>& launches);
 
  private:
   void* add(const char* name, const py::array& array, bool writable);

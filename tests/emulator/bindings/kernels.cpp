@@ -57,15 +57,9 @@ void run_exchange(const py::array& w, const py::array& h0, unsigned steps, bool 
   p.h0 = as<float>(arrays.in("h0", h0));
   p.n = length(h0, 0);
   p.steps = steps;
-  std::vector<py::ssize_t> shape = {2, p.n};
-  py::array_t<float> h(shape);
-  py::array_t<std::uint32_t> flags(static_cast<py::ssize_t>(p.n / 32)),
-      words(static_cast<py::ssize_t>(3 * p.n / 2 * 4));
-  std::fill_n(flags.mutable_data(), flags.size(), 0u);
-  std::fill_n(words.mutable_data(), words.size(), 0u);
-  p.h = as<float>(arrays.out("h", h));
-  p.flags = as<std::uint32_t>(arrays.out("flags", flags));
-  if (by_words) p.words = as<Words4>(arrays.out("words", words));
+  p.h = as<float>(arrays.scratch("h", 2 * p.n * sizeof(float)));
+  p.flags = as<std::uint32_t>(arrays.zeros("flags", p.n / 32 * sizeof(std::uint32_t)));
+  if (by_words) p.words = as<Words4>(arrays.zeros("words", 3 * p.n / 2 * sizeof(Words4)));
   p.out = as<float>(arrays.out("out", out));
   p.fault = fault;
   arrays.run(exchange, p);
@@ -112,6 +106,7 @@ const Registration registration([](py::module_& m) {
                          "WARP_LEAVES_EARLY",
                          "BARRIER_IN_BRANCH",
                          "WRITES_INPUT",
+                         "WRITES_CONSTANT",
                          "SMALL_SHARED",
                          "MISALIGNED",
                          "NO_PREVIOUS_WAIT",

@@ -1,5 +1,8 @@
+#include <stdexcept>
+
 #include "arrays.h"
 #include "emulator/control.h"
+#include "lrcn_fast/launch_error.h"
 
 namespace lrcn_fast::emulator {
 namespace {
@@ -39,6 +42,15 @@ void* Arrays::add(const char* name, const py::array& array, bool writable) {
   if (array.size() > 0) find_runs(array, 0, 0, runs);
   const std::size_t bytes = runs.empty() ? 0 : runs.back().offset + runs.back().bytes;
   return buffers_.add(name, const_cast<void*>(array.data()), bytes, runs, writable);
+}
+
+void Arrays::run(const std::function<Status()>& launches) {
+  const Status status = launches();
+  if (status != Status::kOk) {
+    const std::string reason = status == Status::kLaunchFailed ? std::string(": ") + launch_error() : "";
+    throw std::runtime_error(to_string(status) + reason);
+  }
+  buffers_.copy_back();
 }
 
 DType dtype_of(const py::array& array) {

@@ -13,6 +13,7 @@ enum class Fault {
   kWarpLeavesEarly,
   kBarrierInBranch,
   kWritesInput,
+  kWritesConstant,
   kSmallShared,
   kMisaligned,
   kNoPreviousWait,

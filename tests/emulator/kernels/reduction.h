@@ -36,6 +36,7 @@ __global__ void reduction_kernel(Reduction p) {
   if (p.fault == Fault::kLeavesEarly && t >= p.columns) return;
   float* values = reinterpret_cast<float*>(dynamic_shared());
   float* warps = values + thread_count();
+  if (p.fault == Fault::kWritesConstant) store_shared(values + t, load_constant(p.out + block_x()));
 
   float sum = 0.0f;
   for (unsigned i = t; i < p.columns; i += thread_count()) sum += load(p.in + block_x() * p.columns + i);

@@ -56,6 +56,11 @@ void* Buffers::scratch(const std::string& name, std::size_t bytes) {
   return data;
 }
 
+void* Buffers::zeros(const std::string& name, std::size_t bytes) {
+  entries_.push_back(std::make_unique<Entry>(name, bytes, true));
+  return entries_.back()->buffer.data;
+}
+
 void Buffers::copy_back() const {
   for (const auto& entry : entries_) {
     if (!entry->buffer.writable || entry->host == nullptr) continue;

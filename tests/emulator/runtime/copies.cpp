@@ -11,8 +11,6 @@ namespace {
 
 constexpr unsigned kBulk = 16;
 
-Access plain() { return {{running->id, running->clock}, running->known.get()}; }
-
 // The copies of a block to one place, one after the other.
 Stamp next_of(unsigned block, const void* place) {
   const auto [entry, is_new] = launch->agent_ids.try_emplace({block, place}, launch->agents.size());

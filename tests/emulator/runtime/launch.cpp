@@ -1,11 +1,10 @@
 #include <cxxabi.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <stdexcept>
 
 #include "emulator/control.h"
+#include "layout.h"
 #include "lrcn_fast/launch_error.h"
 #include "report.h"
 #include "state.h"
@@ -29,11 +28,8 @@ Thread* running = nullptr;
 namespace {
 
 constexpr std::size_t kMostThreadsAtOnce = 1 << 16;
-// Two bytes that are a NaN in every type, also where they are read as four or eight bytes.
-constexpr std::uint16_t kPoison = 0x7ff7;
 
 std::uint32_t seed = 0;
-int capability = 90;
 
 std::string readable(const char* mangled) {
   int status = 0;
@@ -41,20 +37,6 @@ std::string readable(const char* mangled) {
   const std::string name = status == 0 ? text : mangled;
   std::free(text);
   return name;
-}
-
-const char* reason_to_refuse(const Shape& shape) {
-  const bool large = capability == 80 || capability == 87;
-  const std::size_t most_shared = (capability >= 90 && capability < 120 ? 227 : large ? 163 : 99) * 1024;
-  const unsigned* blocks = shape.blocks;
-  if (blocks[0] == 0 || blocks[1] == 0 || blocks[2] == 0) return "invalid configuration argument: no blocks";
-  if (blocks[1] > 65535 || blocks[2] > 65535) return "invalid configuration argument: more than 65535 blocks in y or z";
-  if (shape.threads == 0 || shape.threads > 1024) return "invalid configuration argument: threads of a block";
-  if (shape.shared_bytes > most_shared) return "invalid argument: shared memory";
-  if (shape.cluster == 0 || shape.cluster > 16) return "invalid configuration argument: cluster size";
-  if (shape.cluster > 1 && capability < 90) return "operation not supported: clusters";
-  if (blocks[0] % shape.cluster != 0) return "invalid configuration argument: blocks are no multiple of the cluster";
-  return nullptr;
 }
 
 void body() {
@@ -66,46 +48,6 @@ void body() {
   end_thread();
   running->wait = Wait::kEnded;
   running->fiber.leave();
-}
-
-void lay_out(Launch& l, std::vector<unsigned char>& memory) {
-  const Shape& s = l.shape;
-  const std::size_t blocks = std::size_t{1} * s.blocks[0] * s.blocks[1] * s.blocks[2];
-  const std::size_t stride = (s.shared_bytes + 127) / 128 * 128 + 128;
-  memory.resize(stride * blocks + 128);
-  unsigned char* first = memory.data() + (128 - reinterpret_cast<std::uintptr_t>(memory.data()) % 128) % 128;
-  for (std::size_t i = 0; i < stride * blocks; i += sizeof(kPoison)) std::memcpy(first + i, &kPoison, sizeof(kPoison));
-
-  auto known = std::make_shared<Known>();
-  known->threads_per_block = s.threads;
-  known->epochs.resize(blocks);
-  const unsigned warps = (s.threads + 31) / 32;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    const auto block = static_cast<unsigned>(b);
-    const unsigned x = block % s.blocks[0], y = block / s.blocks[0] % s.blocks[1];
-    const unsigned z = block / s.blocks[0] / s.blocks[1];
-    const unsigned first_thread = block * s.threads;
-    l.blocks.push_back({first_thread, block / s.cluster, x % s.cluster, first + stride * b, Shadow(s.shared_bytes)});
-    if (x % s.cluster == 0) {
-      l.clusters.push_back({});
-      l.clusters.back().first_block = block;
-    }
-    for (unsigned w = 0; w < warps; ++w) {
-      l.warps.push_back({});
-      l.warps.back().first = first_thread + 32 * w;
-      l.warps.back().count = std::min(32u, s.threads - 32 * w);
-    }
-    for (unsigned t = 0; t < s.threads; ++t) {
-      Thread& thread = l.threads.emplace_back();
-      thread.place = {t, s.threads, {x, y, z}, {s.blocks[0], s.blocks[1], s.blocks[2]}, x % s.cluster, s.cluster};
-      thread.id = first_thread + t;
-      thread.block = block;
-      thread.warp = block * warps + t / 32;
-      thread.known = known;
-      thread.clock = 1;
-      l.ready.push_back(thread.id);
-    }
-  }
 }
 
 void step(Launch& l) {
@@ -144,8 +86,6 @@ void step(Launch& l) {
 }  // namespace
 
 void set_seed(std::uint32_t value) { seed = value; }
-void set_compute_capability(int value) { capability = value; }
-int compute_capability() { return capability; }
 
 const Place& place() { return running->place; }
 unsigned char* shared_memory() { return launch->blocks[running->block].shared; }
@@ -192,7 +132,7 @@ Status run(const Shape& shape, const char* params_type, const std::function<void
   std::vector<unsigned char> memory;
   current.shape = shape;
   // Overlapping launches do not exist before sm_90.
-  if (capability < 90) current.shape.overlaps_previous = false;
+  if (compute_capability() < 90) current.shape.overlaps_previous = false;
   current.kernel = &kernel;
   current.random.seed(seed * 2654435761u + 1);
   forget_readers();

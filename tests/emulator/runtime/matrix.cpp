@@ -18,22 +18,31 @@ float element(std::uint32_t pair, unsigned which) {
   return to_real(T{static_cast<std::uint16_t>(pair >> (16 * which))});
 }
 
-// `a_at(lane fragments, i)` is the i-th value that a lane holds.
 template <unsigned kDepth>
 struct Tile {
   float a[16][kDepth];
   float b[kDepth][8];
 
   void multiply(void* const* lanes) const {
-    for (unsigned lane = 0; lane < 32; ++lane) {
-      float* d = static_cast<const Fragments*>(lanes[lane])->d;
-      for (unsigned i = 0; i < 4; ++i) {
-        const unsigned row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
-        for (unsigned k = 0; k < kDepth; ++k) {
+    float d[16][8];
+    for_each(lanes, [&](float& own, unsigned row, unsigned column) { d[row][column] = own; });
+    // All sums advance together, so that none waits for another.
+    for (unsigned k = 0; k < kDepth; ++k) {
+      for (unsigned row = 0; row < 16; ++row) {
+        for (unsigned column = 0; column < 8; ++column) {
           // The product is exact in double.
-          d[i] = static_cast<float>(d[i] + static_cast<double>(a[row][k]) * b[k][column]);
+          d[row][column] = static_cast<float>(d[row][column] + static_cast<double>(a[row][k]) * b[k][column]);
         }
       }
+    }
+    for_each(lanes, [&](float& own, unsigned row, unsigned column) { own = d[row][column]; });
+  }
+
+  template <class Body>
+  static void for_each(void* const* lanes, Body body) {
+    for (unsigned lane = 0; lane < 32; ++lane) {
+      float* own = static_cast<const Fragments*>(lanes[lane])->d;
+      for (unsigned i = 0; i < 4; ++i) body(own[i], lane / 4 + 8 * (i / 2), 2 * (lane % 4) + i % 2);
     }
   }
 };

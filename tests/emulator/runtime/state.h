@@ -143,6 +143,9 @@ extern Thread* running;  // null while an asynchronous copy ends
 std::string who(std::uint32_t agent);
 Block& block_of(unsigned rank);
 
+// The running thread now, as who accesses memory.
+Access plain();
+
 // Lets others run; `wait` says for what, and who waits must be woken. kPoll and kNone are ready at once.
 void leave(Wait wait);
 void wake(unsigned thread);

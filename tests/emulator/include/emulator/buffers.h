@@ -28,6 +28,8 @@ class Buffers {
   void* add(const std::string& name, void* data, std::size_t bytes, const std::vector<Run>& runs, bool writable);
   // Memory of the device alone, in which every number is a NaN.
   void* scratch(const std::string& name, std::size_t bytes);
+  // Memory of the device alone, all zeros.
+  void* zeros(const std::string& name, std::size_t bytes);
   // Copies what can be written back to the caller's arrays.
   void copy_back() const;
 

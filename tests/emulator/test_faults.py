@@ -114,6 +114,7 @@ FAULTS = [
     ("exchange by flags", "NO_RELEASE", RACE + " global buffer 'h'"),
     ("exchange by flags", "NO_FENCE", RACE + " global buffer 'h'"),
     ("exchange by flags", "NO_ACQUIRE", RACE + " global buffer 'h'"),
+    ("exchange by flags", "PLAIN_POLL", RACE + " global buffer 'flags'"),
     ("exchange by flags", "SWAPPED_BUFFERS", RACE + " global buffer 'h'"),
     ("exchange by flags", "CONSTANT_OF_WRITTEN", "load_constant of .* wrote in the same launch"),
     ("exchange by flags", "LEAVES_EARLY", "deadlock.*\n.*polling global buffer 'flags' byte 0"),

@@ -117,6 +117,7 @@ const Registration registration([](py::module_& m) {
                          "NO_RELEASE",
                          "NO_FENCE",
                          "NO_ACQUIRE",
+                         "PLAIN_POLL",
                          "TORN_WORDS",
                          "SWAPPED_BUFFERS",
                          "NO_CLUSTER_BARRIER",

@@ -65,6 +65,9 @@ __global__ void flag_exchange_kernel(Exchange p) {
       if (p.fault == Fault::kNoAcquire) {
         while (load_relaxed(p.flags + block) < step + 1) {
         }
+      } else if (p.fault == Fault::kPlainPoll) {
+        while (load(p.flags + block) < step + 1) {
+        }
       } else {
         while (load_acquire(p.flags + block) < step + 1) {
         }

@@ -24,6 +24,7 @@ enum class Fault {
   kNoRelease,
   kNoFence,
   kNoAcquire,
+  kPlainPoll,
   kTornWords,
   kSwappedBuffers,
   kNoClusterBarrier,

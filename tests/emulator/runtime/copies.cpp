@@ -54,6 +54,7 @@ void bring(const Target& to, unsigned block, const Target& from, const void* bar
   const KnownPtr known = join({running->release()}, true);
   const Stamp stamp = next_of(issuer, barrier);
   later([=] {
+    check_alive(issuer);
     check_alive(block);
     check_read(from, {stamp, known.get(), false, true});
     arrive(to, {from.data, from.data + from.bytes}, known, stamp);

@@ -33,6 +33,7 @@ struct Thread {
   KnownPtr seen;          // what relaxed loads have brought, for a fence to come
   Clock async_fence = 0;  // before this clock, visible to bulk copies
   KnownPtr async_fence_known;
+  unsigned loads = 0;
   bool waited_for_previous = false;
   bool cluster_arrived = false;
   unsigned cluster_phase = 0;  // that it waits for next

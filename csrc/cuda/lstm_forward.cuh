@@ -1,7 +1,7 @@
 #pragma once
 
 #include "lstm_scan.cuh"
-#include "pointwise.cuh"
+#include "numeric.cuh"
 #include "tile.cuh"
 
 // One step of the recurrence in one launch: the product of the previous states with W_hh, gate math and

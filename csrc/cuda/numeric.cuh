@@ -19,6 +19,13 @@ __device__ __forceinline__ Real<T> load_or_zero(const void* buffer, std::int64_t
   return buffer == nullptr ? Real<T>(0) : load_real(static_cast<const T*>(buffer) + offset);
 }
 
+// An element of an optional input that nobody writes while the launch runs.
+template <class T>
+__device__ __forceinline__ T element_or_zero(const void* buffer, std::int64_t offset) {
+  if (buffer == nullptr) return to_storage<T>(Real<T>(0));
+  return load_constant(static_cast<const T*>(buffer) + offset);
+}
+
 template <class T>
 __device__ __forceinline__ void store_real(T* p, Real<T> value) {
   store(p, to_storage<T>(value));

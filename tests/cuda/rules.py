@@ -30,7 +30,7 @@ class Rule:
 
 # The first that fits counts.
 RULES = (
-    Rule(r"lstm_cell: (forward|backward)_kernel<.*", tensor_cores=False),
+    Rule(r"lstm_cell: (cuda::)?\w+<.*", tensor_cores=False),
     Rule(r"lstm_\w+: cuda::lstm_\w+<cuda::(Half|Tf32)Products<.*", tensor_cores=True),
     Rule(r"lstm_\w+: cuda::lstm_\w+<cuda::ScalarProducts<.*", tensor_cores=False),
 )

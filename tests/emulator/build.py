@@ -29,7 +29,7 @@ ninja_required_version = 1.8
 builddir = {folder}
 
 rule cxx
-  command = {compiler} {flags} $optimize -MMD -MF $out.d -c $in -o $out
+  command = {compiler} {flags} $optimize -MMD -MF $out.d -x c++ -c $in -o $out
   deps = gcc
   depfile = $out.d
 
@@ -43,8 +43,13 @@ def _escaped(path: Path) -> str:
     return str(path).replace(" ", "$ ").replace(":", "$:")
 
 
+def _kernels() -> list[Path]:
+    """Sources of kernels that are compiled as they are; bindings include the others."""
+    return [path for path in (ROOT / "csrc" / "cuda").glob("lstm*.cu") if path.stem != "lstm_cell"]
+
+
 def _ninja_file() -> str:
-    sources = sorted([*HERE.glob("runtime/*.cpp"), *HERE.glob("bindings/*.cpp")])
+    sources = sorted([*HERE.glob("runtime/*.cpp"), *HERE.glob("bindings/*.cpp"), *_kernels()])
     # Bindings take longest.
     sources.sort(key=lambda path: path.parent.name)
     objects = [FOLDER / f"{path.parent.name}_{path.stem}.o" for path in sources]
@@ -54,7 +59,7 @@ def _ninja_file() -> str:
         path = source.relative_to(ROOT)
         lines.append(f"build {_escaped(object_file)}: cxx {_escaped(path)}\n")
         # Bindings take longer to compile than their kernels take to run.
-        lines.append(f"  optimize = {'-O1' if path.parent.name == 'bindings' else '-O3'}\n")
+        lines.append(f"  optimize = {'-O3' if path.parent.name == 'runtime' else '-O1'}\n")
     lines.append(f"build {_escaped(MODULE)}: link {' '.join(map(_escaped, objects))}\n")
     return "".join(lines)
 

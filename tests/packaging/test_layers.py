@@ -20,7 +20,7 @@ LAYERS = (
     ("backends",),
     ("ops",),
     ("triton_kernels", "reference"),
-    ("_loader", "_arguments"),
+    ("_loader", "_arguments", "_constant"),
     ("env",),
     ("_version",),
 )

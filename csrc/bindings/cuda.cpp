@@ -8,6 +8,7 @@
 
 #include "checks.h"
 #include "lrcn_fast/launch_error.h"
+#include "lrcn_fast/lstm_plan.h"
 #include "lstm.h"
 #include "lstm_cell.h"
 
@@ -32,6 +33,12 @@ void launch(const char* op, const Tensor& first, Kernels kernels) {
   check_status(op, first, status, status == Status::kLaunchFailed ? launch_error() : "");
 }
 
+LstmPlan step_by_step() {
+  LstmPlan plan{};
+  plan.kernel = LstmKernel::kStep;
+  return plan;
+}
+
 OptionalTensor transposed(const OptionalTensor& matrix) {
   if (!matrix.has_value()) return std::nullopt;
   return torch::stable::contiguous(torch::stable::transpose(*matrix, 0, 1));
@@ -53,7 +60,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_forward(
                        save_cells, save_activations);
   const Tensor workspace = workspace_of(gates, lstm_forward_workspace_cuda(call.args.shape));
   call.args.workspace = workspace.mutable_data_ptr();
-  launch(op, gates, [&](void* stream) { return lstm_forward_cuda(call.args, products, stream); });
+  launch(op, gates, [&](void* stream) { return lstm_forward_cuda(call.args, products, step_by_step(), stream); });
   return {call.output, call.h_n, call.c_n, call.cells, call.activations};
 }
 
@@ -73,7 +80,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_backward(const OptionalTensor& g
   const OptionalTensor hh = transposed(call.inputs.weight_hh);
   const OptionalTensor hr = transposed(call.inputs.weight_hr);
   const TransposedWeights weights{data_or_null(hh), data_or_null(hr)};
-  launch(op, activations, [&](void* stream) { return lstm_backward_cuda(call.args, weights, products, stream); });
+  launch(op, activations,
+         [&](void* stream) { return lstm_backward_cuda(call.args, weights, products, step_by_step(), stream); });
   return {call.grad_gates, call.grad_h0, call.grad_c0, call.grad_hidden};
 }
 

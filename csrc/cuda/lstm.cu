@@ -26,6 +26,14 @@ Status with_products(DType dtype, Float32Products products, Call call) {
   return Status::kUnsupportedDType;
 }
 
+// Persistent kernels are there for tensor cores alone.
+template <class Products, class Args>
+Status try_plan(const Args& args, const LstmPlan& plan, bool& fitted, void* stream) {
+  if (plan.kernel == LstmKernel::kStep) return Status::kOk;
+  if constexpr (Products::kTensorCores) return cuda::run_persistent<Products>(args, plan, fitted, stream);
+  return Status::kInvalidSize;
+}
+
 }  // namespace
 
 size_t lstm_forward_workspace_cuda(const LstmShape& shape) {
@@ -35,17 +43,25 @@ size_t lstm_forward_workspace_cuda(const LstmShape& shape) {
 
 size_t lstm_backward_workspace_cuda(const LstmShape& shape) { return cuda::ForwardWorkspace(shape).cell_bytes; }
 
-Status lstm_forward_cuda(const LstmForward& args, Float32Products products, void* stream) {
+Status lstm_forward_cuda(const LstmForward& args, Float32Products products, const LstmPlan& plan, void* stream) {
   if (args.shape.batch == 0) return Status::kOk;
-  return with_products(args.shape.dtype, products,
-                       [&](auto product) { return cuda::run_forward<decltype(product)>(args, stream); });
+  return with_products(args.shape.dtype, products, [&](auto product) {
+    using Products = decltype(product);
+    bool fitted = false;
+    const Status status = try_plan<Products>(args, plan, fitted, stream);
+    return fitted || status != Status::kOk ? status : cuda::run_forward<Products>(args, stream);
+  });
 }
 
 Status lstm_backward_cuda(const LstmBackward& args, const TransposedWeights& weights, Float32Products products,
-                          void* stream) {
+                          const LstmPlan& plan, void* stream) {
   if (args.shape.batch == 0) return Status::kOk;
-  return with_products(args.shape.dtype, products,
-                       [&](auto product) { return cuda::run_backward<decltype(product)>(args, weights, stream); });
+  return with_products(args.shape.dtype, products, [&](auto product) {
+    using Products = decltype(product);
+    bool fitted = false;
+    const Status status = try_plan<Products>(args, plan, fitted, stream);
+    return fitted || status != Status::kOk ? status : cuda::run_backward<Products>(args, weights, stream);
+  });
 }
 
 }  // namespace lrcn_fast

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "lrcn_fast/lstm.h"
+#include "lrcn_fast/lstm_plan.h"
 #include "products.cuh"
 
 // The sequence for each arithmetic of products.cuh: defined in lstm_launch.cuh, compiled in lstm_ARITHMETIC.cu, one
@@ -14,6 +15,13 @@ template <class P>
 Status run_forward(const LstmForward& args, void* stream);
 template <class P>
 Status run_backward(const LstmBackward& args, const TransposedWeights& weights, void* stream);
+
+// Defined in lstm_persistent.cuh, compiled in lstm_persistent_ARITHMETIC.cu. fitted: whether the device can run the
+// plan; if not, nothing was launched.
+template <class P>
+Status run_persistent(const LstmForward& args, const LstmPlan& plan, bool& fitted, void* stream);
+template <class P>
+Status run_persistent(const LstmBackward& args, const LstmPlan& plan, bool& fitted, void* stream);
 
 // The cell state of a scan, then with a projection the states before it.
 struct ForwardWorkspace {

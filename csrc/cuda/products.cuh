@@ -24,6 +24,7 @@ template <class T>
 struct HalfProducts {
   using Storage = T;
   using Sum = float;
+  static constexpr bool kTensorCores = true;
   static constexpr int kChunk = 32;          // elements of a row that one call of multiply takes
   static constexpr int kWeightOperands = 1;  // rows of weights a thread holds: row g
   static constexpr int kWarps = 8;
@@ -47,6 +48,7 @@ struct Tf32Products {
   static_assert(kTerms == 1 || kTerms == 3, "one product of the leading parts, or three with the remainders");
   using Storage = float;
   using Sum = float;
+  static constexpr bool kTensorCores = true;
   static constexpr int kChunk = 16;
   static constexpr int kWeightOperands = 1;
   static constexpr int kWarps = 8;
@@ -88,6 +90,7 @@ template <class T>
 struct ScalarProducts {
   using Storage = T;
   using Sum = T;
+  static constexpr bool kTensorCores = false;
   static constexpr int kChunk = 16 / sizeof(T);
   static constexpr int kWeightOperands = 2;  // rows 2c and 2c + 1
   static constexpr int kWarps = 8;

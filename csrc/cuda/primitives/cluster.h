@@ -11,6 +11,15 @@
 
 namespace lrcn_fast::cuda {
 
+// Whether the architecture that is compiled for has clusters.
+__device__ constexpr bool has_clusters() {
+#if __CUDA_ARCH__ >= 900
+  return true;
+#else
+  return false;
+#endif
+}
+
 __device__ __forceinline__ unsigned cluster_rank() {
   unsigned rank = 0;
 #if __CUDA_ARCH__ >= 900

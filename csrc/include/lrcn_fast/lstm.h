@@ -84,13 +84,15 @@ struct TransposedWeights {
   const void* hr;
 };
 
-// One launch a step (two with a projection) on `stream`, a cudaStream_t of the calling thread's current device.
-// They return at once: a status other than kOk says that a launch was refused. Lengths outside 0..T count as the
-// nearest end.
+struct LstmPlan;
+
+// On `stream`, a cudaStream_t of the calling thread's current device. `plan` comes from plan_lstm(); where the device
+// cannot run what it says after all, one launch a step (two with a projection) does. They return at once: a status
+// other than kOk says that a launch was refused. Lengths outside 0..T count as the nearest end.
 size_t lstm_forward_workspace_cuda(const LstmShape& shape);
 size_t lstm_backward_workspace_cuda(const LstmShape& shape);
-Status lstm_forward_cuda(const LstmForward& args, Float32Products products, void* stream);
+Status lstm_forward_cuda(const LstmForward& args, Float32Products products, const LstmPlan& plan, void* stream);
 Status lstm_backward_cuda(const LstmBackward& args, const TransposedWeights& weights, Float32Products products,
-                          void* stream);
+                          const LstmPlan& plan, void* stream);
 
 }  // namespace lrcn_fast

@@ -1,6 +1,7 @@
 #include "lrcn_fast/lstm.h"
 
 #include "arrays.h"
+#include "lrcn_fast/lstm_plan.h"
 
 namespace lrcn_fast::emulator {
 namespace {
@@ -37,10 +38,17 @@ LstmShape shape_of(Arrays& arrays, const py::array& frames, std::int64_t hidden,
   return shape;
 }
 
+LstmPlan plan_of(int kernel, int variant) {
+  LstmPlan plan = {};
+  plan.kernel = static_cast<LstmKernel>(kernel);
+  plan.variant = variant;
+  return plan;
+}
+
 void forward(const py::array& gates, const py::array& weight_hh, const Optional& weight_hr,
              const Optional& static_gates, const Optional& h0, const Optional& c0, const Optional& cont,
-             const Optional& lengths, bool reverse, bool batch_first, int tf32, py::array output, py::array h_n,
-             py::array c_n, Optional cells, Optional activations) {
+             const Optional& lengths, bool reverse, bool batch_first, int tf32, int kernel, int variant,
+             py::array output, py::array h_n, py::array c_n, Optional cells, Optional activations) {
   Arrays arrays;
   const Sequence sequence{batch_first};
   LstmForward args = {};
@@ -59,14 +67,16 @@ void forward(const py::array& gates, const py::array& weight_hh, const Optional&
   args.cells = arrays.out("cells", cells);
   args.activations = arrays.out("activations", activations);
   args.workspace = arrays.scratch("workspace", lstm_forward_workspace_cuda(args.shape));
-  arrays.run([&] { return lstm_forward_cuda(args, static_cast<Float32Products>(tf32), nullptr); });
+  arrays.run(
+      [&] { return lstm_forward_cuda(args, static_cast<Float32Products>(tf32), plan_of(kernel, variant), nullptr); });
 }
 
 void backward(const Optional& grad_output, const Optional& grad_h_n, const Optional& grad_c_n,
               const Optional& grad_cells, const py::array& activations, const py::array& cells,
-              const py::array& weight_hh_transposed, const Optional& weight_hr_transposed, const Optional& c0,
-              const Optional& cont, const Optional& lengths, bool reverse, bool batch_first, int tf32,
-              py::array grad_gates, py::array grad_h0, py::array grad_c0, Optional grad_hidden) {
+              const py::array& weight_hh, const py::array& weight_hh_transposed, const Optional& weight_hr_transposed,
+              const Optional& c0, const Optional& cont, const Optional& lengths, bool reverse, bool batch_first,
+              int tf32, int kernel, int variant, py::array grad_gates, py::array grad_h0, py::array grad_c0,
+              Optional grad_hidden) {
   Arrays arrays;
   const Sequence sequence{batch_first};
   const TransposedWeights weights = {arrays.in("weight_hh_transposed", weight_hh_transposed),
@@ -74,6 +84,7 @@ void backward(const Optional& grad_output, const Optional& grad_h_n, const Optio
   LstmBackward args = {};
   args.shape =
       shape_of(arrays, activations, cells.shape(2), weight_hh_transposed.shape(0), cont, lengths, reverse, sequence);
+  args.shape.weight_hh = arrays.in("weight_hh", weight_hh);
   args.grad_output = arrays.in("grad_output", grad_output);
   if (grad_output) {
     args.grad_output_step = sequence.step(*grad_output);
@@ -94,18 +105,20 @@ void backward(const Optional& grad_output, const Optional& grad_h_n, const Optio
   args.grad_c0 = arrays.out("grad_c0", grad_c0);
   args.grad_hidden = arrays.out("grad_hidden", grad_hidden);
   args.workspace = arrays.scratch("workspace", lstm_backward_workspace_cuda(args.shape));
-  arrays.run([&] { return lstm_backward_cuda(args, weights, static_cast<Float32Products>(tf32), nullptr); });
+  arrays.run([&] {
+    return lstm_backward_cuda(args, weights, static_cast<Float32Products>(tf32), plan_of(kernel, variant), nullptr);
+  });
 }
 
 const Registration registration([](py::module_& m) {
   using py::arg;
   m.def("lstm_forward", forward, arg("gates"), arg("weight_hh"), arg("weight_hr"), arg("static_gates"), arg("h0"),
-        arg("c0"), arg("cont"), arg("lengths"), arg("reverse"), arg("batch_first"), arg("tf32"), arg("output"),
-        arg("h_n"), arg("c_n"), arg("cells"), arg("activations"));
+        arg("c0"), arg("cont"), arg("lengths"), arg("reverse"), arg("batch_first"), arg("tf32"), arg("kernel"),
+        arg("variant"), arg("output"), arg("h_n"), arg("c_n"), arg("cells"), arg("activations"));
   m.def("lstm_backward", backward, arg("grad_output"), arg("grad_h_n"), arg("grad_c_n"), arg("grad_cells"),
-        arg("activations"), arg("cells"), arg("weight_hh_transposed"), arg("weight_hr_transposed"), arg("c0"),
-        arg("cont"), arg("lengths"), arg("reverse"), arg("batch_first"), arg("tf32"), arg("grad_gates"), arg("grad_h0"),
-        arg("grad_c0"), arg("grad_hidden"));
+        arg("activations"), arg("cells"), arg("weight_hh"), arg("weight_hh_transposed"), arg("weight_hr_transposed"),
+        arg("c0"), arg("cont"), arg("lengths"), arg("reverse"), arg("batch_first"), arg("tf32"), arg("kernel"),
+        arg("variant"), arg("grad_gates"), arg("grad_h0"), arg("grad_c0"), arg("grad_hidden"));
 });
 
 }  // namespace

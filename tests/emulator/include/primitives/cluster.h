@@ -4,6 +4,7 @@
 
 namespace lrcn_fast::cuda {
 
+constexpr bool has_clusters() { return true; }
 inline unsigned cluster_rank() { return emulator::place().rank; }
 inline unsigned cluster_size() { return emulator::place().cluster; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <typeinfo>
 
 #include "emulator/qualifiers.h"
@@ -14,6 +15,7 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;
   unsigned cluster = 1;
   bool overlaps_previous = false;
+  bool all_at_once = false;
 };
 
 inline int compute_capability() { return emulator::compute_capability(); }
@@ -27,6 +29,17 @@ Status launch(void (*kernel)(Params), const LaunchShape& shape, const Params& pa
                                     shape.cluster,
                                     shape.overlaps_previous};
   return emulator::run(emulated, typeid(Params).name(), [&] { kernel(params); });
+}
+
+// All blocks of a launch are alive at once here.
+template <class Params>
+bool fits(void (*)(Params), const LaunchShape& shape) {
+  return shape.cluster == 1 || compute_capability() >= 90;
+}
+
+inline Status fill(void* memory, int byte, std::size_t bytes, void*) {
+  std::memset(memory, byte, bytes);
+  return Status::kOk;
 }
 
 }  // namespace lrcn_fast::cuda

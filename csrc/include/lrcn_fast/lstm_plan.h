@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+
+#include "lrcn_fast/lstm.h"
+
+// Which kernel runs a sequence on which GPU: a decision on numbers alone, made on the host without CUDA, so that it can
+// be asked about any GPU anywhere.
+
+namespace lrcn_fast {
+
+enum class LstmKernel : std::int32_t {
+  kStep,     // one launch a step, weights re-read from L2: runs everything
+  kCluster,  // one launch, weights on chip, states through the shared memory of a thread block cluster
+  kGrid,     // one launch, weights on chip, states through global memory, all blocks at the same time
+};
+
+// What the plan has to know about a GPU. Bytes and counts as cudaDeviceProp has them.
+struct GpuProperties {
+  std::int32_t capability;                       // 90 for 9.0
+  std::int32_t multiprocessors;                  // of the GPU, or of the part of it that is the device (MIG)
+  std::int32_t shared_bytes_per_block;           // at most, opted in
+  std::int32_t shared_bytes_per_multiprocessor;  // of which each block takes 1 KiB for the system
+  std::int32_t registers_per_multiprocessor;
+  std::int32_t
+      clusters_of_16;      // of 16 blocks with all their shared memory that run at the same time; 0 without clusters
+  std::int32_t clock_mhz;  // for the model alone
+};
+
+struct LstmProblem {
+  bool backward;
+  DType dtype;
+  Float32Products products;  // of kFloat32
+  std::int64_t steps, batch, hidden;
+  bool projects;
+  bool aligned;  // rows of weights, states and outputs begin at multiples of 16 bytes
+};
+
+struct LstmPlan {
+  LstmKernel kernel;
+  std::int32_t variant;  // position in its list of lstm_variants.h; -1 for kStep
+  std::int32_t cluster;  // blocks of a cluster, 1 without
+  std::int32_t blocks;   // of the launch
+  std::int32_t units;    // hidden units a block owns
+  std::int32_t rows;     // of the batch in a slice
+  std::int64_t slices;
+  std::int64_t register_bytes;  // of weights, of the busiest multiprocessor
+  std::int64_t shared_bytes;    // of one block
+  double step_us;               // modelled time of a step, recurrence only
+  double floor_us;              // what the hardware allows by the same model, whatever the kernel
+  char reason[256];             // why this kernel, or why none that stays on chip
+};
+
+LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem);
+
+}  // namespace lrcn_fast

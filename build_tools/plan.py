@@ -84,7 +84,9 @@ class Plan:
                 steps.append(("cxx", source, "", [*common, *binding]))
         if not steps:
             stop("csrc/bindings holds no .cpp file: this is no complete copy of the sources")
-        steps += [("cxx", source, "", common) for source in self._sources("csrc/cpu/*.cpp")]
+        for folder in ("cpu", "plan"):
+            sources = self._sources(f"csrc/{folder}/*.cpp")
+            steps += [("cxx", source, "", common) for source in sources]
         # Baseline comes first: where an inline function is left in several objects the linker keeps
         # the first, and one compiled for AVX-512 must not serve callers on lesser CPUs.
         for isa in flags.isas():

@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "lrcn_fast/isa.h"
+#include "plan.h"
 
 // The Python module: importing it registers the kernels of cpu.cpp and cuda.cpp; its functions tell how it
 // was built and which instruction set it runs on.
@@ -54,6 +55,7 @@ PyMethodDef methods[] = {
     {"cpu_isa", cpu_isa, METH_NOARGS, "Instruction set that the CPU kernels run on."},
     {"cpu_isas", cpu_isas, METH_NOARGS, "Instruction sets compiled in that this CPU has, widest first."},
     {"set_cpu_isa", set_cpu_isa, METH_O, "Choose the instruction set; not while kernels run."},
+    {"plan_lstm", lrcn_fast::bindings::plan_lstm, METH_VARARGS, "Which kernel runs a problem on a GPU, and why."},
     {"build_info", build_info, METH_NOARGS, "How this extension was built."},
     {nullptr, nullptr, 0, nullptr},
 };

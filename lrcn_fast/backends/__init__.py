@@ -4,7 +4,19 @@ Choice: the ``backend`` argument, else :func:`use_backend`, else ``LRCN_FAST_BAC
 first by priority that supports the call. An explicit choice works or raises.
 """
 
+from lrcn_fast.backends.plan import GPUS, Gpu, Plan, plan
 from lrcn_fast.backends.registry import Backend, available, choose, explain, use_backend
 from lrcn_fast.backends.spec import LstmSpec
 
-__all__ = ["Backend", "LstmSpec", "available", "choose", "explain", "use_backend"]
+__all__ = [
+    "GPUS",
+    "Backend",
+    "Gpu",
+    "LstmSpec",
+    "Plan",
+    "available",
+    "choose",
+    "explain",
+    "plan",
+    "use_backend",
+]

@@ -10,6 +10,8 @@ import torch
 
 from lrcn_fast import env
 from lrcn_fast.backends import native, reference, triton
+from lrcn_fast.backends.plan import Gpu
+from lrcn_fast.backends.plan import plan as plan_on
 from lrcn_fast.backends.spec import LstmSpec
 
 __all__ = ["Backend", "available", "choose", "explain", "use_backend"]
@@ -121,11 +123,28 @@ def choose(spec: LstmSpec, requested: str | None = None) -> Backend:
     raise RuntimeError(f"no backend can run {spec}.\n{explain(spec)}")
 
 
-def explain(spec: LstmSpec | None = None) -> str:
+def explain(
+    spec: LstmSpec | None = None,
+    *,
+    batch: int | None = None,
+    steps: int | None = None,
+    gpu: Gpu | str | None = None,
+) -> str:
     """Return a table of the backends: whether each works here, for ``spec`` if given, and why not.
+
+    With any of the other arguments it also tells how the native backend runs a layer and direction
+    on a GPU, forward and backward.
 
     Args:
         spec: a call, for example ``LstmSpec("cuda", torch.bfloat16, 1024)``.
+        batch: B, 1 if not given.
+        steps: T, 128 if not given.
+        gpu: one to plan for, which need not be there: its properties or a name of ``GPUS``; the
+            current one if not given.
+
+    Raises:
+        ValueError: there is no spec to plan for, or an argument is out of range.
+        RuntimeError: there is no GPU to plan for, or the extension is not built.
     """
     lines = [f"backends for {spec}:" if spec is not None else "backends:"]
     chosen = False
@@ -140,7 +159,30 @@ def explain(spec: LstmSpec | None = None) -> str:
             if not chosen and (spec is None or _is_meant_for(backend, spec)):
                 state, chosen = "works, chosen automatically", True
         lines.append(f"  {backend.name:<10} {state}")
+    if batch is not None or steps is not None or gpu is not None:
+        lines += _plans(spec, 1 if batch is None else batch, 128 if steps is None else steps, gpu)
     return "\n".join(lines)
+
+
+def _plans(spec: LstmSpec | None, batch: int, steps: int, gpu: Gpu | str | None) -> list[str]:
+    if spec is None:
+        raise ValueError("explain: arguments batch, steps and gpu need the argument spec")
+    found = Gpu.present() if gpu is None else gpu
+    lines = [f"native on {found}, batch={batch}, steps={steps}:"]
+    for backward in (False, True):
+        planned = plan_on(
+            found,
+            spec.dtype,
+            spec.hidden_size,
+            batch=batch,
+            steps=steps,
+            backward=backward,
+            proj_size=spec.proj_size,
+        )
+        first, *others = str(planned).splitlines()
+        lines.append(f"  {'backward' if backward else 'forward':<10} {first}")
+        lines += [f"  {'':<10} {line}" for line in others]
+    return lines
 
 
 def _named(name: str) -> Backend:

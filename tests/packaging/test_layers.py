@@ -105,13 +105,18 @@ def includes(folder: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("folder", ["include", "cpu", "cuda"])
+@pytest.mark.parametrize("folder", ["include", "cpu", "plan", "cuda"])
 def test_kernels_know_no_torch(folder: str) -> None:
     found = includes(f"csrc/{folder}")
     assert found
     assert [
         pair for pair in found if re.match(r"(torch|ATen|c10|caffe2)/|.*bindings", pair[1])
     ] == []
+
+
+def test_the_plan_knows_no_cuda() -> None:
+    found = [pair for pair in includes("csrc/plan") if re.search(r"cuda|\.cuh", pair[1])]
+    assert found == []
 
 
 def test_kernels_know_cuda_through_the_primitives_alone() -> None:

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "fit.h"
+#include "lrcn_fast/lstm_plan.h"
+#include "model.h"
+#include "variants.h"
+
+namespace lrcn_fast {
+namespace {
+
+using plan::Fit;
+using plan::Model;
+using plan::Variant;
+
+template <typename... Values>
+LstmPlan& because(LstmPlan& plan, const char* format, Values... values) {
+  std::snprintf(plan.reason, sizeof plan.reason, format, values...);
+  return plan;
+}
+
+// What no kernel that stays on chip does, whatever the sizes; null if nothing.
+const char* unsupported(const GpuProperties& gpu, const LstmProblem& problem) {
+  if (gpu.capability < 80) return "a GPU older than capability 8.0 has no kernel that stays on chip";
+  if (problem.dtype == DType::kFloat64) return "float64 is multiplied without tensor cores, one launch a step";
+  if (problem.dtype == DType::kFloat32 && problem.products == Float32Products::kFloat32) {
+    return "float32 products that are not TF32 do without tensor cores, one launch a step";
+  }
+  if (problem.projects) return "with a projection a step takes two launches";
+  if (!problem.aligned) return "rows that begin at no multiple of 16 bytes are taken one launch a step";
+  if (problem.batch == 0 || problem.hidden == 0) return "nothing to do";
+  return problem.steps <= 1 ? "a single step keeps no weights for another" : nullptr;
+}
+
+// The best of a kernel's variants, and what the others ended at.
+struct Choice {
+  double total_us = 0;  // of the sequence; 0: none fits
+  double step_us = 0;
+  Variant variant{};
+  Fit fit{};
+  Fit nearest{};  // of those that do not fit, the one that got furthest
+
+  void consider(const GpuProperties& gpu, const LstmProblem& problem, const Model& model, const Variant& candidate) {
+    const Fit found = plan::fit(gpu, problem, candidate);
+    if (found.stage != Fit::kFits) {
+      if (found.stage >= nearest.stage) nearest = found;
+      return;
+    }
+    const bool grid = candidate.kernel == LstmKernel::kGrid;
+    const double rounds = static_cast<double>(found.rounds);
+    const double step =
+        rounds * (grid ? model.grid_step(candidate, found.resident) : model.cluster_step(candidate, found.resident));
+    const double total = model.start(candidate, found.resident, rounds) + static_cast<double>(problem.steps) * step;
+    if (total_us != 0 && total >= total_us) return;
+    total_us = total;
+    step_us = step;
+    variant = candidate;
+    fit = found;
+  }
+};
+
+void describe(const Choice& choice, double step_us, LstmPlan& plan) {
+  char where[96];
+  if (plan.kernel == LstmKernel::kCluster) {
+    std::snprintf(where, sizeof where, "%d blocks, clusters of %d that run in %lld round%s", plan.blocks, plan.cluster,
+                  static_cast<long long>(choice.fit.rounds), choice.fit.rounds == 1 ? "" : "s");
+  } else {
+    std::snprintf(where, sizeof where, "a grid of %d blocks, all at the same time", plan.blocks);
+  }
+  because(plan, "W_hh stays on chip in %s; modelled %.3g us a step, against %.3g with a launch for each", where,
+          plan.step_us, step_us);
+}
+
+}  // namespace
+
+LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
+  const Model model(gpu, problem);
+  LstmPlan plan{};
+  plan.kernel = LstmKernel::kStep;
+  plan.variant = -1;
+  plan.cluster = 1;
+  plan.floor_us = model.floor();
+  // Two models; where they cross, nothing is faster than what the hardware allows.
+  const double step_us = std::max(model.step(), plan.floor_us);
+  plan.step_us = step_us;
+  if (const char* obstacle = unsupported(gpu, problem)) return because(plan, "%s", obstacle);
+
+  Choice clusters, grids;
+  for (const Variant& variant : plan::variants_of(problem.backward, size_of(problem.dtype))) {
+    (variant.kernel == LstmKernel::kCluster ? clusters : grids).consider(gpu, problem, model, variant);
+  }
+  if (clusters.total_us == 0 && grids.total_us == 0) {
+    return because(plan, "H=%lld finds no place on chip. In a cluster: %s. In a grid: %s",
+                   static_cast<long long>(problem.hidden), clusters.nearest.obstacle, grids.nearest.obstacle);
+  }
+  const bool grid = clusters.total_us == 0 || (grids.total_us != 0 && grids.total_us < clusters.total_us);
+  const Choice& best = grid ? grids : clusters;
+  const double steps_us = static_cast<double>(problem.steps) * step_us;
+  if (steps_us < best.total_us) {
+    return because(plan, "one launch for each of %lld steps takes a modelled %.4g us, a %s that keeps W_hh %.4g us",
+                   static_cast<long long>(problem.steps), steps_us, grid ? "grid" : "cluster", best.total_us);
+  }
+  plan.kernel = best.variant.kernel;
+  plan.variant = best.variant.position;
+  plan.cluster = static_cast<std::int32_t>(best.variant.cluster());
+  plan.blocks = static_cast<std::int32_t>(best.fit.blocks);
+  plan.units = static_cast<std::int32_t>(best.variant.units());
+  plan.rows = static_cast<std::int32_t>(best.variant.rows());
+  plan.slices = best.fit.slices;
+  plan.register_bytes = best.fit.resident * best.variant.register_bytes();
+  plan.shared_bytes = best.fit.shared_bytes;
+  plan.step_us = std::max(best.step_us, plan.floor_us);
+  describe(best, step_us, plan);
+  return plan;
+}
+
+}  // namespace lrcn_fast

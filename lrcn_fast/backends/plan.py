@@ -1,0 +1,194 @@
+"""Which kernel of the native backend runs a sequence on which GPU, and why.
+
+``csrc/plan`` decides, on numbers alone: it can be asked about any GPU on any machine.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from lrcn_fast import _loader
+
+__all__ = ["GPUS", "Gpu", "Plan", "plan"]
+
+_KIB = 1024
+_PRODUCTS = {"highest": "float32", "high": "tf32x3", "medium": "tf32"}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What the planner knows about a GPU.
+
+    Attributes:
+        capability: such as (9, 0).
+        multiprocessors: of the GPU, or of the part of it that is the device.
+        shared_bytes_per_block: at most, opted in.
+        shared_bytes_per_multiprocessor: of which each block takes 1 KiB for the system.
+        registers_per_multiprocessor: of 4 bytes.
+        clusters_of_16: of 16 blocks with all their shared memory, at the same time; 0 without.
+        clock_mhz: for the model of time alone.
+    """
+
+    capability: tuple[int, int]
+    multiprocessors: int
+    shared_bytes_per_block: int
+    shared_bytes_per_multiprocessor: int
+    registers_per_multiprocessor: int
+    clusters_of_16: int
+    clock_mhz: int
+
+    @classmethod
+    def present(cls, index: int | None = None) -> "Gpu":
+        """Return that of this machine.
+
+        How many clusters of 16 run at the same time is not torch's to say: it is taken from the
+        number of multiprocessors, and the launch asks the GPU.
+
+        Args:
+            index: of the device; None for the current one.
+
+        Raises:
+            RuntimeError: torch sees no such GPU.
+        """
+        seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (index or 0) not in range(seen):
+            raise RuntimeError(f"gpu: torch sees {seen} GPUs here, and not number {index or 0}")
+        index = torch.cuda.current_device() if index is None else index
+        found: Any = torch.cuda.get_device_properties(index)
+        return cls(
+            (found.major, found.minor),
+            found.multi_processor_count,
+            found.shared_memory_per_block_optin,
+            found.shared_memory_per_multiprocessor,
+            found.regs_per_multiprocessor,
+            found.multi_processor_count // 16 if found.major in (9, 10) else 0,
+            found.clock_rate // 1000,
+        )
+
+    def __str__(self) -> str:
+        names = [name for name, known in GPUS.items() if known == self]
+        major, minor = self.capability
+        sizes = f"{self.multiprocessors} multiprocessors of capability {major}.{minor}"
+        return " or ".join(names) or f"a GPU with {sizes}"
+
+
+GPUS = {
+    "A100": Gpu((8, 0), 108, 163 * _KIB, 164 * _KIB, 65536, 0, 1410),
+    "H100": Gpu((9, 0), 132, 227 * _KIB, 228 * _KIB, 65536, 8, 1755),
+    "H200": Gpu((9, 0), 132, 227 * _KIB, 228 * _KIB, 65536, 8, 1755),
+    "L4": Gpu((8, 9), 58, 99 * _KIB, 100 * _KIB, 65536, 0, 2040),
+    "RTX 4090": Gpu((8, 9), 128, 99 * _KIB, 100 * _KIB, 65536, 0, 2520),
+}
+"""Recorded properties, by name; A100 and H100 in their SXM form."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a sequence is run. All counts of a ``"step"`` but ``cluster`` are 0: its launches choose.
+
+    Attributes:
+        kernel: ``"step"`` (one launch a step), ``"cluster"`` or ``"grid"`` (one launch a sequence,
+            W_hh stays on chip).
+        variant: of the kernel, as it was compiled; -1 for ``"step"``.
+        cluster: blocks of a cluster; 1 without.
+        blocks: of the launch.
+        units: hidden units that a block owns.
+        rows: of the batch in a slice.
+        slices: of the batch.
+        register_bytes: of weights, in the busiest multiprocessor.
+        shared_bytes: of a block.
+        step_us: modelled microseconds of a step, recurrence only.
+        floor_us: what the hardware allows by the same model, whatever the kernel.
+        reason: why this kernel, or why none that keeps W_hh on chip.
+    """
+
+    kernel: str
+    variant: int
+    cluster: int
+    blocks: int
+    units: int
+    rows: int
+    slices: int
+    register_bytes: int
+    shared_bytes: int
+    step_us: float
+    floor_us: float
+    reason: str
+
+    def __str__(self) -> str:
+        times = f"modelled {self.step_us:.2f} us a step, floor {self.floor_us:.2f} us"
+        if self.kernel == "step":
+            return f"step: {times}\n{self.reason}"
+        clusters = f" in clusters of {self.cluster}" if self.kernel == "cluster" else ""
+        return (
+            f"{self.kernel}: {self.blocks} blocks{clusters}, {self.units} units each, "
+            f"{self.slices} x {self.rows} rows; {times}\n"
+            f"{self.register_bytes} bytes of weights in the registers of a multiprocessor, "
+            f"{self.shared_bytes} bytes of shared memory a block\n{self.reason}"
+        )
+
+
+def plan(
+    gpu: Gpu | str,
+    dtype: torch.dtype,
+    hidden_size: int,
+    *,
+    batch: int,
+    steps: int,
+    backward: bool = False,
+    proj_size: int = 0,
+    precision: str | None = None,
+    aligned: bool = True,
+) -> Plan:
+    """Plan one layer and direction of an LSTM on a GPU.
+
+    Args:
+        gpu: properties, or a name of ``GPUS``.
+        dtype: of the input and the weights.
+        hidden_size: H.
+        batch: B.
+        steps: T.
+        backward: plan the backward pass.
+        proj_size: P with a projection, else 0.
+        precision: of float32 products, ``"highest"``, ``"high"`` or ``"medium"``, as
+            ``torch.set_float32_matmul_precision`` has them; None for what is set there.
+        aligned: whether weights, states and outputs begin at multiples of 16 bytes.
+
+    Raises:
+        RuntimeError: the extension is not built; the message says what to do about it.
+        ValueError: an argument is out of range, or no such GPU is recorded.
+    """
+    extension = _loader.load()
+    if extension is None:
+        raise RuntimeError(str(_loader.reason))
+    if isinstance(gpu, str):
+        if gpu not in GPUS:
+            raise ValueError(f"gpu: expected one of {_names()}, got {gpu!r}")
+        gpu = GPUS[gpu]
+    precision = _precision_set() if precision is None else precision
+    if precision not in _PRODUCTS:
+        raise ValueError(f"precision: expected one of {', '.join(_PRODUCTS)}, got {precision!r}")
+    properties = asdict(gpu) | {"capability": 10 * gpu.capability[0] + gpu.capability[1]}
+    problem = {
+        "backward": backward,
+        "dtype": str(dtype).removeprefix("torch."),
+        "products": _PRODUCTS[precision],
+        "steps": steps,
+        "batch": batch,
+        "hidden": hidden_size,
+        "projects": proj_size > 0,
+        "aligned": aligned,
+    }
+    return Plan(**extension.plan_lstm(properties, problem))
+
+
+def _names() -> str:
+    return ", ".join(map(repr, GPUS))
+
+
+def _precision_set() -> str:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # it was set through torch.backends, for CUDA alone
+        return "medium" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "highest"

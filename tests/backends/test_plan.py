@@ -1,0 +1,197 @@
+"""The planner: plans that fit the GPU, and the choices it is made for."""
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.gpu.floor import BATCHES, TABLE
+from lrcn_fast.backends import GPUS, Gpu, Plan, plan
+
+HIDDEN = (8, 15, 64, 200, 256, 257, 500, 512, 513, 777, 1000, 1024, 1025, 2048, 2100)
+ROWS = (1, 5, 8, 24, 64, 100, 256, 1000)
+DTYPES = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
+
+
+def check(gpu: Gpu, hidden: int, batch: int, found: Plan) -> None:
+    """What a launcher relies on."""
+    assert found.reason and found.step_us >= found.floor_us > 0
+    if found.kernel == "step":
+        counts = (found.blocks, found.units, found.rows, found.slices)
+        assert (found.variant, found.cluster, *counts) == (-1, 1, 0, 0, 0, 0)
+        assert found.register_bytes == found.shared_bytes == 0
+        return
+    assert found.variant >= 0
+    assert 0 < found.shared_bytes <= gpu.shared_bytes_per_block
+    assert 0 < found.register_bytes <= 4 * gpu.registers_per_multiprocessor
+    assert (found.slices - 1) * found.rows < batch <= found.slices * found.rows
+    if found.kernel == "cluster":
+        assert gpu.capability >= (9, 0)
+        assert 1 < found.cluster <= 16
+        assert found.cluster < 16 or gpu.clusters_of_16 > 0
+        assert found.blocks == found.cluster * found.slices
+        assert found.cluster * found.units >= hidden
+    else:
+        assert found.kernel == "grid" and found.cluster == 1
+        assert (found.blocks - 1) * found.units < hidden <= found.blocks * found.units
+        resident = -(-found.blocks // gpu.multiprocessors)
+        assert resident <= 2
+        used = resident * (found.shared_bytes + 1024)
+        assert used <= gpu.shared_bytes_per_multiprocessor
+
+
+@pytest.mark.parametrize("name", GPUS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_plans_fit(name: str, dtype: torch.dtype) -> None:
+    for hidden, batch, backward in itertools.product(HIDDEN, ROWS, (False, True)):
+        found = plan(
+            name,
+            dtype,
+            hidden,
+            batch=batch,
+            steps=128,
+            backward=backward,
+            precision="medium",
+        )
+        check(GPUS[name], hidden, batch, found)
+
+
+gpus = st.builds(
+    Gpu,
+    capability=st.sampled_from([(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)]),
+    multiprocessors=st.integers(1, 160),
+    shared_bytes_per_block=st.integers(0, 227 * 1024),
+    shared_bytes_per_multiprocessor=st.integers(0, 228 * 1024),
+    registers_per_multiprocessor=st.just(65536),
+    clusters_of_16=st.integers(0, 8),
+    clock_mhz=st.integers(500, 3000),
+)
+
+
+@given(
+    gpus,
+    st.sampled_from(DTYPES),
+    st.integers(1, 2**31 - 1) | st.integers(1, 2100),
+    st.integers(1, 2**31 - 1) | st.integers(1, 300),
+    st.integers(0, 2**31 - 1) | st.integers(0, 100),
+    st.booleans(),
+    st.sampled_from(["highest", "high", "medium"]),
+    st.booleans(),
+)
+def test_plans_fit_any_gpu(
+    gpu: Gpu,
+    dtype: torch.dtype,
+    hidden: int,
+    batch: int,
+    steps: int,
+    backward: bool,
+    precision: str,
+    aligned: bool,
+) -> None:
+    found = plan(
+        gpu,
+        dtype,
+        hidden,
+        batch=batch,
+        steps=steps,
+        backward=backward,
+        precision=precision,
+        aligned=aligned,
+    )
+    check(gpu, hidden, batch, found)
+
+
+@pytest.mark.parametrize("empty", [{"batch": 0}, {"hidden_size": 0}, {"steps": 0}], ids=str)
+def test_nothing_to_do_is_a_plan_too(empty: dict[str, int]) -> None:
+    sizes = {"hidden_size": 256, "batch": 8, "steps": 16} | empty
+    found = plan("H100", torch.bfloat16, **sizes)
+    assert found.kernel == "step" and found.floor_us > 0
+
+
+def kernel(gpu: str, hidden: int, dtype: torch.dtype = torch.bfloat16, **options: Any) -> str:
+    options = {"batch": 24, "steps": 128, "precision": "medium"} | options
+    return plan(gpu, dtype, hidden, **options).kernel
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_choices_on_an_h100(dtype: torch.dtype, backward: bool) -> None:
+    found = {
+        hidden: kernel("H100", hidden, dtype, backward=backward)
+        for hidden in (256, 257, 500, 512, 1000, 1024, 1025, 2048)
+    }
+    assert found == {
+        **dict.fromkeys((256, 257, 500, 512), "cluster"),
+        **dict.fromkeys((1000, 1024), "grid"),
+        **dict.fromkeys((1025, 2048), "step"),
+    }
+
+
+@pytest.mark.parametrize("batch", ROWS[:5])
+@pytest.mark.parametrize("backward", [False, True])
+def test_tf32_in_a_cluster(batch: int, backward: bool) -> None:
+    assert kernel("H100", 256, torch.float32, batch=batch, backward=backward) == "cluster"
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        ({"dtype": torch.float32, "precision": "highest"}, "TF32"),
+        ({"dtype": torch.float64}, "float64"),
+        ({"proj_size": 64}, "projection"),
+        ({"aligned": False}, "16 bytes"),
+        ({"steps": 1}, "single step"),
+        ({"steps": 2}, "for each of 2 steps"),
+        ({"hidden_size": 2048}, "H=2048 finds no place.*room for H=512.*room for H=1024"),
+        ({"hidden_size": 513}, "1026 bytes"),
+        ({"gpu": Gpu((7, 5), 72, 65536, 65536, 65536, 0, 1500)}, "8.0"),
+        ({"gpu": "A100", "hidden_size": 1024}, "before capability 9.0.*128 blocks.* 108 run"),
+        ({"gpu": "L4", "hidden_size": 1024}, "128 blocks.* 58 run"),
+        (
+            {"gpu": Gpu((9, 0), 132, 16384, 233472, 65536, 8, 1755)},
+            "shared memory a block, of 16384",
+        ),
+        (
+            {"gpu": Gpu((9, 0), 16, 232448, 233472, 65536, 0, 1755), "hidden_size": 257},
+            "no cluster of 16 blocks",
+        ),
+    ],
+    ids=str,
+)
+def test_falls_back_and_says_why(options: dict[str, Any], reason: str) -> None:
+    sizes: dict[str, Any] = {"dtype": torch.bfloat16, "hidden_size": 256, "batch": 24, "steps": 128}
+    found = plan(**({"gpu": "H100", "precision": "medium"} | sizes | options))
+    assert found.kernel == "step"
+    assert re.search(reason, found.reason), found.reason
+
+
+def test_clusters_need_hopper() -> None:
+    for name, hidden in itertools.product(("A100", "L4", "RTX 4090"), HIDDEN):
+        assert kernel(name, hidden) != "cluster"
+    assert kernel("A100", 512) == "grid"
+
+
+def test_many_clusters_take_turns() -> None:
+    few, many = (plan("H100", torch.bfloat16, 512, batch=batch, steps=128) for batch in (256, 512))
+    assert few.kernel == many.kernel == "cluster"
+    assert many.step_us > 1.5 * few.step_us
+
+
+def test_a_grid_goes_through_its_slices() -> None:
+    found = plan("H100", torch.bfloat16, 1024, batch=64, steps=128)
+    assert (found.kernel, found.blocks) == ("grid", 128)
+    assert found.slices > 1
+
+
+@pytest.mark.parametrize("format, hidden", TABLE)
+def test_floor_follows_the_table(format: str, hidden: int) -> None:
+    dtype = torch.bfloat16 if format == "bf16" else torch.float32
+    for batch, listed in zip(BATCHES, TABLE[format, hidden], strict=True):
+        for backward, expected in ((False, listed.forward), (True, listed.backward)):
+            options: dict[str, Any] = {"batch": batch, "steps": 128, "backward": backward}
+            found = plan("H100", dtype, hidden, precision="medium", **options)
+            assert found.floor_us == pytest.approx(expected, rel=0.15)

@@ -62,6 +62,13 @@ _CPU_ISA = Variable(
     "auto",
     "The instruction set of the CPU kernels. `auto` takes the widest that the CPU has.",
 )
+_PERSISTENT = Variable(
+    "LRCN_FAST_PERSISTENT",
+    ("0", "1"),
+    "0",
+    "`1` lets the CUDA kernels run that keep the recurrent weights on chip for a whole sequence. "
+    "They are off as long as no GPU has run them.",
+)
 _CUDA = Variable(
     "LRCN_FAST_CUDA",
     ("auto", "0", "1"),
@@ -84,7 +91,7 @@ _WERROR = Variable(
     build=True,
 )
 
-VARIABLES = (_BACKEND, _STRICT, _CPU_ISA, _CUDA, _CUDA_ARCHS, _WERROR)
+VARIABLES = (_BACKEND, _STRICT, _CPU_ISA, _PERSISTENT, _CUDA, _CUDA_ARCHS, _WERROR)
 
 
 def backend() -> str | None:

@@ -3,10 +3,13 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <tuple>
 
 #include "checks.h"
+#include "lrcn_fast/gpu.h"
 #include "lrcn_fast/launch_error.h"
 #include "lrcn_fast/lstm_plan.h"
 #include "lstm.h"
@@ -33,10 +36,31 @@ void launch(const char* op, const Tensor& first, Kernels kernels) {
   check_status(op, first, status, status == Status::kLaunchFailed ? launch_error() : "");
 }
 
-LstmPlan step_by_step() {
+// LRCN_FAST_PERSISTENT=1 switches the kernels on that stay for a whole sequence.
+bool persistent_allowed() {
+  static const bool allowed = [] {
+    const char* value = std::getenv("LRCN_FAST_PERSISTENT");
+    return value != nullptr && std::strcmp(value, "1") == 0;
+  }();
+  return allowed;
+}
+
+// For the current device. `first` is where the rows of the problem begin that the blocks exchange.
+LstmPlan plan_for(const LstmShape& shape, bool backward, Float32Products products, const void* first) {
   LstmPlan plan{};
   plan.kernel = LstmKernel::kStep;
-  return plan;
+  GpuProperties gpu{};
+  if (!persistent_allowed() || !present_gpu(&gpu)) return plan;
+  LstmProblem problem{};
+  problem.backward = backward;
+  problem.dtype = shape.dtype;
+  problem.products = products;
+  problem.steps = shape.steps;
+  problem.batch = shape.batch;
+  problem.hidden = shape.hidden;
+  problem.projects = shape.weight_hr != nullptr;
+  problem.aligned = reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
+  return plan_lstm(gpu, problem);
 }
 
 OptionalTensor transposed(const OptionalTensor& matrix) {
@@ -60,7 +84,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_forward(
                        save_cells, save_activations);
   const Tensor workspace = workspace_of(gates, lstm_forward_workspace_cuda(call.args.shape));
   call.args.workspace = workspace.mutable_data_ptr();
-  launch(op, gates, [&](void* stream) { return lstm_forward_cuda(call.args, products, step_by_step(), stream); });
+  launch(op, gates, [&](void* stream) {
+    const LstmPlan plan = plan_for(call.args.shape, false, products, call.args.output);
+    return lstm_forward_cuda(call.args, products, plan, stream);
+  });
   return {call.output, call.h_n, call.c_n, call.cells, call.activations};
 }
 
@@ -80,8 +107,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_backward(const OptionalTensor& g
   const OptionalTensor hh = transposed(call.inputs.weight_hh);
   const OptionalTensor hr = transposed(call.inputs.weight_hr);
   const TransposedWeights weights{data_or_null(hh), data_or_null(hr)};
-  launch(op, activations,
-         [&](void* stream) { return lstm_backward_cuda(call.args, weights, products, step_by_step(), stream); });
+  launch(op, activations, [&](void* stream) {
+    const LstmPlan plan = plan_for(call.args.shape, true, products, call.args.grad_gates);
+    return lstm_backward_cuda(call.args, weights, products, plan, stream);
+  });
   return {call.grad_gates, call.grad_h0, call.grad_c0, call.grad_hidden};
 }
 

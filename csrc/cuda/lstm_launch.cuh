@@ -24,11 +24,10 @@ struct TileKernel {
   std::int64_t blocks(std::int64_t batch, std::int64_t width) const {
     return (batch + rows - 1) / rows * ((width + columns - 1) / columns);
   }
-  // What the busiest multiprocessor reads, in rows: a step is bound by what it draws from the L2 cache. The
-  // number of multiprocessors is a round one, of a large GPU; on a smaller one the order is the same.
+  // What the busiest multiprocessor reads, in rows: a step is bound by what it draws from the L2 cache.
   std::int64_t cost(std::int64_t batch, std::int64_t width) const {
-    constexpr std::int64_t kMultiprocessors = 128;
-    const std::int64_t turns = (blocks(batch, width) + kMultiprocessors - 1) / kMultiprocessors;
+    const std::int64_t count = multiprocessors();
+    const std::int64_t turns = (blocks(batch, width) + count - 1) / count;
     return turns * (std::min<std::int64_t>(rows, batch) + operand_rows);
   }
 };
@@ -112,18 +111,32 @@ bool rows_of_vectors(std::int64_t width, Addresses... addresses) {
   return width * static_cast<std::int64_t>(sizeof(T)) % 16 == 0 && all % 16 == 0;
 }
 
+// The launches of one kernel in a sequence.
 template <class Step>
-Status launch_step(const TileKernel<Step>& kernel, const Step& step, std::int64_t width, bool follows, void* stream) {
-  const std::int64_t blocks = kernel.blocks(step.args.shape.batch, width);
-  if (blocks > std::numeric_limits<std::int32_t>::max()) return Status::kInvalidSize;
-  LaunchShape shape;
-  shape.blocks_x = static_cast<unsigned>(blocks);
-  shape.threads = kernel.threads;
-  shape.shared_bytes = kernel.shared_bytes;
-  // Only a launch of our own may be overlapped: others do not say when their results are there.
-  shape.overlaps_previous = follows;
-  return launch(kernel.kernel, shape, step, stream);
-}
+class StepLaunches {
+ public:
+  StepLaunches(const TileKernel<Step>& kernel, std::int64_t batch, std::int64_t width)
+      : fits_(kernel.blocks(batch, width) <= std::numeric_limits<std::int32_t>::max()),
+        launcher_(kernel.kernel, shape_of(kernel, kernel.blocks(batch, width))) {}
+
+  // follows: the launch before is of this sequence. No other may be overlapped: others do not say when their
+  // results are there.
+  Status operator()(const Step& step, bool follows, void* stream) {
+    return fits_ ? launcher_(step, follows, stream) : Status::kInvalidSize;
+  }
+
+ private:
+  static LaunchShape shape_of(const TileKernel<Step>& kernel, std::int64_t blocks) {
+    LaunchShape shape;
+    shape.blocks_x = static_cast<unsigned>(blocks);
+    shape.threads = kernel.threads;
+    shape.shared_bytes = kernel.shared_bytes;
+    return shape;
+  }
+
+  bool fits_;
+  Launcher<Step> launcher_;
+};
 
 template <class P>
 Status run_forward(const LstmForward& args, void* stream) {
@@ -136,14 +149,15 @@ Status run_forward(const LstmForward& args, void* stream) {
   if (projects) step.unprojected = static_cast<char*>(args.workspace) + ForwardWorkspace(shape).cell_bytes;
 
   const bool vector = rows_of_vectors<T>(shape.projected, shape.weight_hh, args.h0, args.output);
-  const TileKernel<ForwardStep> advance = choose_forward<P>(shape.batch, shape.hidden, vector);
-  const TileKernel<ForwardStep> project =
-      choose_project<P>(rows_of_vectors<T>(shape.hidden, shape.weight_hr, step.unprojected));
+  StepLaunches<ForwardStep> advance(choose_forward<P>(shape.batch, shape.hidden, vector), shape.batch, shape.hidden);
+  StepLaunches<ForwardStep> project(
+      choose_project<P>(rows_of_vectors<T>(shape.hidden, shape.weight_hr, step.unprojected)), shape.batch,
+      shape.projected);
   for (std::int64_t n = 0; n < shape.steps; ++n) {
     step.t = shape.reverse ? shape.steps - 1 - n : n;
     step.first = n == 0;
-    Status status = launch_step(advance, step, shape.hidden, n > 0, stream);
-    if (status == Status::kOk && projects) status = launch_step(project, step, shape.projected, true, stream);
+    Status status = advance(step, n > 0, stream);
+    if (status == Status::kOk && projects) status = project(step, true, stream);
     if (status != Status::kOk) return status;
   }
   return Status::kOk;
@@ -160,22 +174,25 @@ Status run_backward(const LstmBackward& args, const TransposedWeights& weights, 
   step.weight_hr_transposed = weights.hr;
   step.grad_cell = args.workspace;
 
-  const TileKernel<BackwardStep> retreat = choose_backward<P>(
-      shape.batch, shape.projected, rows_of_vectors<T>(4 * shape.hidden, weights.hh, args.grad_gates));
-  const TileKernel<BackwardStep> unproject =
-      choose_backward<P>(shape.batch, shape.hidden, rows_of_vectors<T>(shape.projected, weights.hr, args.grad_hidden));
+  StepLaunches<BackwardStep> retreat(
+      choose_backward<P>(shape.batch, shape.projected,
+                         rows_of_vectors<T>(4 * shape.hidden, weights.hh, args.grad_gates)),
+      shape.batch, shape.projected);
+  StepLaunches<BackwardStep> unproject(
+      choose_backward<P>(shape.batch, shape.hidden, rows_of_vectors<T>(shape.projected, weights.hr, args.grad_hidden)),
+      shape.batch, shape.hidden);
   for (std::int64_t n = 0; n < shape.steps; ++n) {
     step.t = shape.reverse ? n : shape.steps - 1 - n;
     step.first = n == 0;
     step.target = projects ? BackwardStep::kState : BackwardStep::kUnits;
-    Status status = launch_step(retreat, step, shape.projected, n > 0, stream);
+    Status status = retreat(step, n > 0, stream);
     step.target = BackwardStep::kProjected;
-    if (status == Status::kOk && projects) status = launch_step(unproject, step, shape.hidden, true, stream);
+    if (status == Status::kOk && projects) status = unproject(step, true, stream);
     if (status != Status::kOk) return status;
   }
   step.t = 0;
   step.target = BackwardStep::kInitial;
-  return launch_step(retreat, step, shape.projected, true, stream);
+  return retreat(step, true, stream);
 }
 
 }  // namespace lrcn_fast::cuda

@@ -26,9 +26,11 @@ Status launch_clusters(void (*kernel)(Call), const Call& call, bool& fitted, voi
   shape.shared_bytes = Shape::kSharedBytes;
   shape.cluster = Shape::kBlocks;
   fitted = call.args.shape.hidden <= Shape::kHidden &&
-           slices <= std::numeric_limits<std::int32_t>::max() / static_cast<std::int64_t>(Shape::kBlocks) &&
-           fits(kernel, shape);
-  return fitted ? launch(kernel, shape, call, stream) : Status::kOk;
+           slices <= std::numeric_limits<std::int32_t>::max() / static_cast<std::int64_t>(Shape::kBlocks);
+  if (!fitted) return Status::kOk;
+  Launcher<Call> launcher(kernel, shape);
+  fitted = launcher.fits();
+  return fitted ? launcher(call, false, stream) : Status::kOk;
 }
 
 // `arriving` is what the blocks write for each other, `bytes` of it.
@@ -42,10 +44,13 @@ Status launch_grid(void (*kernel)(Call), const Call& call, void* arriving, std::
   shape.shared_bytes = Shape::shared_bytes(call.args.shape.batch);
   shape.all_at_once = true;
   fitted = hidden <= Shape::kHidden && hidden * static_cast<std::int64_t>(sizeof(typename Shape::T)) % 16 == 0 &&
-           reinterpret_cast<std::uintptr_t>(arriving) % 16 == 0 && fits(kernel, shape);
+           reinterpret_cast<std::uintptr_t>(arriving) % 16 == 0;
+  if (!fitted) return Status::kOk;
+  Launcher<Call> launcher(kernel, shape);
+  fitted = launcher.fits();
   if (!fitted) return Status::kOk;
   const Status filled = fill(arriving, kAbsent, bytes, stream);
-  return filled == Status::kOk ? launch(kernel, shape, call, stream) : filled;
+  return filled == Status::kOk ? launcher(call, false, stream) : filled;
 }
 
 template <class P, int... kArguments>

@@ -52,15 +52,19 @@ def present_gpus() -> tuple[tuple[int, int], ...]:
 
 
 def missing_for(archs: Sequence[str]) -> str | None:
-    """Return why a build with these architectures cannot run on every GPU present, or None."""
+    """Return why a build with these architectures runs on none of the GPUs present, or None.
+
+    On a machine with several kinds of GPU a call on one that is not supported fails by name.
+    """
     if not archs:
         return "the extension was built without CUDA (no nvcc, or LRCN_FAST_CUDA=0)"
-    for major, minor in present_gpus():
-        if not runs_on(archs, (major, minor)):
-            if (major, minor) < OLDEST:
-                return f"a GPU of compute capability {major}.{minor} is older than 8.0"
-            return (
-                f"the extension was built for {', '.join(archs)}, "
-                f"not for a GPU of compute capability {major}.{minor} (LRCN_FAST_CUDA_ARCHS)"
-            )
-    return None
+    gpus = present_gpus()
+    if not gpus or any(runs_on(archs, gpu) for gpu in gpus):
+        return None
+    major, minor = max(gpus)
+    if (major, minor) < OLDEST:
+        return f"a GPU of compute capability {major}.{minor} is older than 8.0"
+    return (
+        f"the extension was built for {', '.join(archs)}, "
+        f"not for a GPU of compute capability {major}.{minor} (LRCN_FAST_CUDA_ARCHS)"
+    )

@@ -37,6 +37,8 @@ def test_reasons_name_the_build_and_the_gpu(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(cuda_archs, "present_gpus", lambda: ((9, 0), (8, 0)))
     assert cuda_archs.missing_for(DEFAULT) is None
     assert "without CUDA" in str(cuda_archs.missing_for([]))
+    assert cuda_archs.missing_for(["sm_90a"]) is None, "one of the two can run it"
+    monkeypatch.setattr(cuda_archs, "present_gpus", lambda: ((8, 0),))
     reason = str(cuda_archs.missing_for(["sm_90a"]))
     assert "sm_90a" in reason and "8.0" in reason and "LRCN_FAST_CUDA_ARCHS" in reason
     monkeypatch.setattr(cuda_archs, "present_gpus", lambda: ((7, 5),))

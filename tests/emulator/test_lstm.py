@@ -1,5 +1,6 @@
 """The CUDA kernels of the LSTM over a sequence, on the CPU, against the reference."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -66,6 +67,35 @@ def test_case(case: Case, arithmetic: str) -> None:
     check(lstm.FORWARD, lstm.forward(x, tf32), forward, exact_forward, arithmetic=arithmetic)
     actual = lstm.backward(x, forward[4], forward[3], tf32)
     check(lstm.BACKWARD, actual, backward, exact_backward, arithmetic=arithmetic)
+
+
+@pytest.fixture
+def few_multiprocessors() -> Iterator[None]:
+    """A GPU so small that tall tiles are the cheapest."""
+    emulator().set_multiprocessors(1)
+    yield
+    emulator().set_multiprocessors(132)
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
+@pytest.mark.parametrize("batch", [3, 20, 40])
+def test_tall_tiles(batch: int, arithmetic: str, few_multiprocessors: None) -> None:
+    """Tiles of 16, 32 and 64 rows of the batch where the arithmetic has them."""
+    lengths = tuple(n % 3 for n in range(batch))
+    case = Case(f"tall_{batch}", T=2, B=batch, H=72, cont="random", lengths=lengths)
+    dtype, tf32 = ARITHMETICS[arithmetic]
+    forward, exact_forward, backward, exact_backward = loop(case, dtype)
+    x = build(case, dtype)
+    emulator().set_seed(batch)
+    check(lstm.FORWARD, lstm.forward(x, tf32), forward, exact_forward, arithmetic=arithmetic)
+    actual = lstm.backward(x, forward[4], forward[3], tf32)
+    check(lstm.BACKWARD, actual, backward, exact_backward, arithmetic=arithmetic)
+    # A tile's sums are all of its block's shared memory: 8 warps, 4 gates, rows x 8 units.
+    tallest = {"float32": 32, "float64": 16, "tf32x3": 32}.get(arithmetic, 64)
+    rows = min(tallest, 16 * 2 ** (batch > 16) * 2 ** (batch > 32))
+    size = 8 if arithmetic == "float64" else 4
+    lstm.forward(x, tf32)
+    assert emulator().last_shared_bytes() == 8 * 4 * rows * 8 * size
 
 
 def rows_of(x: Tensors, rows: slice) -> Tensors:

@@ -1,7 +1,7 @@
 """The kernels that stay for a whole sequence, on the CPU, against the reference.
 
-Every variant that is compiled runs forward and backward. An absent word or buffer is NaN, so a state
-that is read too early, too late or from the wrong place shows.
+Every variant that is compiled runs forward and backward. An absent word or buffer is NaN, so a
+state that is read too early, too late or from the wrong place shows.
 """
 
 import re

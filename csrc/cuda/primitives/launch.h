@@ -37,102 +37,122 @@ inline int compute_capability() {
   return 10 * major + minor;
 }
 
-// A launch as the runtime takes it.
-struct LaunchConfig {
-  cudaLaunchAttribute attributes[3] = {};
-  cudaLaunchConfig_t config = {};
-
-  LaunchConfig(const LaunchShape& shape, void* stream) {
-    config.gridDim = dim3(shape.blocks_x, shape.blocks_y, shape.blocks_z);
-    config.blockDim = dim3(shape.threads);
-    config.dynamicSmemBytes = shape.shared_bytes;
-    config.stream = static_cast<cudaStream_t>(stream);
-    config.attrs = attributes;
-    if (shape.cluster > 1) {
-      cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
-      attribute.id = cudaLaunchAttributeClusterDimension;
-      attribute.val.clusterDim.x = shape.cluster;
-      attribute.val.clusterDim.y = 1;
-      attribute.val.clusterDim.z = 1;
-    }
-    if (shape.overlaps_previous && compute_capability() >= 90) {
-      cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
-      attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-      attribute.val.programmaticStreamSerializationAllowed = 1;
-    }
-    if (shape.all_at_once) {
-      cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
-      attribute.id = cudaLaunchAttributeCooperative;
-      attribute.val.cooperative = 1;
-    }
-  }
-  LaunchConfig(const LaunchConfig&) = delete;
-  LaunchConfig& operator=(const LaunchConfig&) = delete;
-};
-
-// Asks for what a kernel may not have unasked.
-inline cudaError_t allow(const void* function, const LaunchShape& shape) {
-  constexpr std::size_t kSharedWithoutAsking = 48 * 1024;
-  constexpr unsigned kPortableCluster = 8;
-  if (shape.cluster > 1 && compute_capability() < 90) return cudaErrorNotSupported;
-  if (shape.shared_bytes > kSharedWithoutAsking) {
-    const cudaError_t error = cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                   static_cast<int>(shape.shared_bytes));
-    if (error != cudaSuccess) return error;
-  }
-  if (shape.cluster <= kPortableCluster) return cudaSuccess;
-  return cudaFuncSetAttribute(function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
-}
-
-template <class Params>
-cudaError_t start(void (*kernel)(Params), const LaunchShape& shape, const Params& params, void* stream) {
-  const void* function = reinterpret_cast<const void*>(kernel);
-  const cudaError_t error = allow(function, shape);
-  if (error != cudaSuccess) return error;
-  const LaunchConfig launch(shape, stream);
-  void* arguments[] = {const_cast<Params*>(&params)};
-  return cudaLaunchKernelExC(&launch.config, function, arguments);
+// Multiprocessors of the current device; 1 where there is none.
+inline int multiprocessors() {
+  constexpr int kDevices = 64;
+  static int known[kDevices];
+  int device = 0, count = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) return 1;
+  if (device < kDevices && known[device] != 0) return known[device];
+  if (cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) != cudaSuccess) return 1;
+  if (device < kDevices) known[device] = count;
+  return count;
 }
 
 // The runtime remembers a refusal, and the next caller to ask would take it for its own.
 inline void forget_error() { static_cast<void>(cudaGetLastError()); }
 
-// Whether the current device can run all blocks at the same time, or of a launch with clusters one of them.
+inline Status status_of(cudaError_t error) {
+  if (error == cudaSuccess) return Status::kOk;
+  forget_error();
+  set_launch_error(error);
+  return Status::kLaunchFailed;
+}
+
+// A kernel made ready for the current device: what a launch has to ask the runtime is asked once for many.
 template <class Params>
-bool fits(void (*kernel)(Params), const LaunchShape& shape) {
-  const void* function = reinterpret_cast<const void*>(kernel);
-  int device = 0, multiprocessors = 0, blocks = 0, clusters = 0;
-  bool known = allow(function, shape) == cudaSuccess && cudaGetDevice(&device) == cudaSuccess;
-  if (shape.cluster > 1) {
-    const LaunchConfig launch(shape, nullptr);
-    known = known && cudaOccupancyMaxActiveClusters(&clusters, function, &launch.config) == cudaSuccess;
-    if (!known) forget_error();
-    return known && clusters > 0;
+class Launcher {
+ public:
+  Launcher(void (*kernel)(Params), const LaunchShape& shape)
+      : function_(reinterpret_cast<const void*>(kernel)), shape_(shape) {
+    config_.gridDim = dim3(shape.blocks_x, shape.blocks_y, shape.blocks_z);
+    config_.blockDim = dim3(shape.threads);
+    config_.dynamicSmemBytes = shape.shared_bytes;
+    config_.attrs = attributes_;
+    error_ = prepare();
   }
-  known = known && cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess &&
-          cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, static_cast<int>(shape.threads),
-                                                        shape.shared_bytes) == cudaSuccess;
-  if (!known) forget_error();
-  const auto wanted = static_cast<unsigned long long>(shape.blocks_x) * shape.blocks_y * shape.blocks_z;
-  return known && wanted <= static_cast<unsigned long long>(blocks) * static_cast<unsigned long long>(multiprocessors);
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
+
+  // overlaps_previous: may begin before the launch ahead of it has ended, see dependency.h.
+  Status operator()(const Params& params, bool overlaps_previous, void* stream) {
+    if (error_ != cudaSuccess) return status_of(error_);
+    config_.stream = static_cast<cudaStream_t>(stream);
+    config_.numAttrs = overlaps_previous && waits_ ? count_ + 1 : count_;
+    void* arguments[] = {const_cast<Params*>(&params)};
+    return status_of(cudaLaunchKernelExC(&config_, function_, arguments));
+  }
+
+  // Whether the device can run all blocks at the same time, or of a launch with clusters one of them.
+  bool fits() {
+    int blocks = 0, clusters = 0;
+    config_.numAttrs = count_;
+    bool known = error_ == cudaSuccess;
+    if (shape_.cluster > 1) {
+      known = known && cudaOccupancyMaxActiveClusters(&clusters, function_, &config_) == cudaSuccess;
+    } else {
+      known = known && cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+                           &blocks, function_, static_cast<int>(shape_.threads), shape_.shared_bytes) == cudaSuccess;
+    }
+    if (!known) forget_error();
+    if (!known || shape_.cluster > 1) return known && clusters > 0;
+    const auto wanted = static_cast<long long>(shape_.blocks_x) * shape_.blocks_y * shape_.blocks_z;
+    return wanted <= static_cast<long long>(blocks) * multiprocessors();
+  }
+
+ private:
+  cudaError_t prepare() {
+    constexpr std::size_t kSharedWithoutAsking = 48 * 1024;
+    constexpr unsigned kPortableCluster = 8;
+    // Not the device decides, but what the kernel was compiled for: PTX of an older architecture runs on a newer
+    // device without the instructions that it lacks.
+    cudaFuncAttributes found = {};
+    cudaError_t error = cudaFuncGetAttributes(&found, function_);
+    if (error != cudaSuccess) return error;
+    waits_ = found.ptxVersion >= 90 && compute_capability() >= 90;
+    if (shape_.cluster > 1 && !waits_) return cudaErrorNotSupported;
+    if (shape_.shared_bytes > kSharedWithoutAsking) {
+      error = cudaFuncSetAttribute(function_, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(shape_.shared_bytes));
+      if (error != cudaSuccess) return error;
+    }
+    if (shape_.cluster > kPortableCluster) {
+      error = cudaFuncSetAttribute(function_, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+    }
+    if (shape_.cluster > 1) {
+      cudaLaunchAttribute& attribute = attributes_[count_++];
+      attribute.id = cudaLaunchAttributeClusterDimension;
+      attribute.val.clusterDim.x = shape_.cluster;
+      attribute.val.clusterDim.y = 1;
+      attribute.val.clusterDim.z = 1;
+    }
+    if (shape_.all_at_once) {
+      cudaLaunchAttribute& attribute = attributes_[count_++];
+      attribute.id = cudaLaunchAttributeCooperative;
+      attribute.val.cooperative = 1;
+    }
+    attributes_[count_].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes_[count_].val.programmaticStreamSerializationAllowed = 1;
+    return error;
+  }
+
+  const void* function_;
+  LaunchShape shape_;
+  cudaLaunchAttribute attributes_[3] = {};  // the last one for launches that overlap
+  unsigned count_ = 0;
+  cudaLaunchConfig_t config_ = {};
+  bool waits_ = false;  // the kernel's code has griddepcontrol and clusters
+  cudaError_t error_ = cudaSuccess;
+};
+
+template <class Params>
+Status launch(void (*kernel)(Params), const LaunchShape& shape, const Params& params, void* stream) {
+  return Launcher<Params>(kernel, shape)(params, shape.overlaps_previous, stream);
 }
 
 // Sets every byte of device memory, in the order of the stream.
 inline Status fill(void* memory, int byte, std::size_t bytes, void* stream) {
-  const cudaError_t error = cudaMemsetAsync(memory, byte, bytes, static_cast<cudaStream_t>(stream));
-  if (error == cudaSuccess) return Status::kOk;
-  forget_error();
-  set_launch_error(error);
-  return Status::kLaunchFailed;
-}
-
-template <class Params>
-Status launch(void (*kernel)(Params), const LaunchShape& shape, const Params& params, void* stream) {
-  const cudaError_t error = start(kernel, shape, params, stream);
-  if (error == cudaSuccess) return Status::kOk;
-  forget_error();
-  set_launch_error(error);
-  return Status::kLaunchFailed;
+  return status_of(cudaMemsetAsync(memory, byte, bytes, static_cast<cudaStream_t>(stream)));
 }
 
 }  // namespace lrcn_fast::cuda

@@ -20,4 +20,4 @@
 #define LRCN_GRID_FORWARD_HALF(X) X(2, 2, 1) X(4, 4, 1) X(4, 4, 2) X(4, 4, 4)
 #define LRCN_GRID_BACKWARD_HALF(X) X(8, 8, 1) X(16, 10, 1) X(16, 10, 2)
 #define LRCN_GRID_FORWARD_TF32(X) X(8, 3, 1)
-#define LRCN_GRID_BACKWARD_TF32(X) X(32, 5, 1)
+#define LRCN_GRID_BACKWARD_TF32(X) X(32, 6, 1)

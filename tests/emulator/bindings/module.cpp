@@ -75,5 +75,7 @@ PYBIND11_MODULE(lrcn_fast_emulator, m) {
   m.doc() = "The CUDA kernels of lrcn_fast on the CPU.";
   m.def("set_seed", emulator::set_seed, pybind11::arg("seed"));
   m.def("set_compute_capability", emulator::set_compute_capability, pybind11::arg("capability"));
+  m.def("last_shared_bytes", emulator::last_shared_bytes);
+  m.def("set_multiprocessors", emulator::set_multiprocessors, pybind11::arg("count"));
   for (const auto bind : emulator::registered()) bind(m);
 }

@@ -30,6 +30,7 @@ namespace {
 constexpr std::size_t kMostThreadsAtOnce = 1 << 16;
 
 std::uint32_t seed = 0;
+std::size_t shared_bytes_of_last = 0;
 
 std::string readable(const char* mangled) {
   int status = 0;
@@ -86,6 +87,7 @@ void step(Launch& l) {
 }  // namespace
 
 void set_seed(std::uint32_t value) { seed = value; }
+std::size_t last_shared_bytes() { return shared_bytes_of_last; }
 
 const Place& place() { return running->place; }
 unsigned char* shared_memory() { return launch->blocks[running->block].shared; }
@@ -133,6 +135,7 @@ Status run(const Shape& shape, const char* params_type, const std::function<void
   current.shape = shape;
   // Overlapping launches do not exist before sm_90.
   if (compute_capability() < 90) current.shape.overlaps_previous = false;
+  shared_bytes_of_last = current.shape.shared_bytes;
   current.kernel = &kernel;
   current.random.seed(seed * 2654435761u + 1);
   forget_readers();

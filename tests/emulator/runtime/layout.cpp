@@ -12,11 +12,14 @@ namespace {
 constexpr std::uint16_t kPoison = 0x7ff7;
 
 int capability = 90;
+int processors = 132;
 
 }  // namespace
 
 void set_compute_capability(int value) { capability = value; }
 int compute_capability() { return capability; }
+void set_multiprocessors(int count) { processors = count; }
+int multiprocessors() { return processors; }
 
 const char* reason_to_refuse(const Shape& shape) {
   const bool large = capability == 80 || capability == 87;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 // What a test chooses for the launches that follow.
@@ -11,5 +12,9 @@ void set_seed(std::uint32_t seed);
 
 // 80 or 90, for example: what the device can. Launches with clusters are refused below 90.
 void set_compute_capability(int capability);
+// Dynamic shared memory of a block in the launch that ran last.
+std::size_t last_shared_bytes();
+// Of the emulated GPU: what tiles are chosen for. Blocks run all at once however many there are.
+void set_multiprocessors(int count);
 
 }  // namespace lrcn_fast::emulator

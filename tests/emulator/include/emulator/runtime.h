@@ -21,6 +21,7 @@ struct Shape {
 
 Status run(const Shape& shape, const char* params_type, const std::function<void()>& kernel);
 int compute_capability();
+int multiprocessors();
 
 struct Place {
   unsigned thread, threads;

@@ -20,21 +20,34 @@ struct LaunchShape {
 
 inline int compute_capability() { return emulator::compute_capability(); }
 
-// Runs the launch to its end.
-template <class Params>
-Status launch(void (*kernel)(Params), const LaunchShape& shape, const Params& params, void*) {
-  const emulator::Shape emulated = {{shape.blocks_x, shape.blocks_y, shape.blocks_z},
-                                    shape.threads,
-                                    shape.shared_bytes,
-                                    shape.cluster,
-                                    shape.overlaps_previous};
-  return emulator::run(emulated, typeid(Params).name(), [&] { kernel(params); });
-}
+inline int multiprocessors() { return emulator::multiprocessors(); }
 
-// All blocks of a launch are alive at once here.
+// A launch runs to its end before the call returns.
 template <class Params>
-bool fits(void (*)(Params), const LaunchShape& shape) {
-  return shape.cluster == 1 || compute_capability() >= 90;
+class Launcher {
+ public:
+  Launcher(void (*kernel)(Params), const LaunchShape& shape) : kernel_(kernel), shape_(shape) {}
+
+  Status operator()(const Params& params, bool overlaps_previous, void*) {
+    const emulator::Shape emulated = {{shape_.blocks_x, shape_.blocks_y, shape_.blocks_z},
+                                      shape_.threads,
+                                      shape_.shared_bytes,
+                                      shape_.cluster,
+                                      overlaps_previous};
+    return emulator::run(emulated, typeid(Params).name(), [&] { kernel_(params); });
+  }
+
+  // All blocks of a launch are alive at once here.
+  bool fits() const { return shape_.cluster == 1 || compute_capability() >= 90; }
+
+ private:
+  void (*kernel_)(Params);
+  LaunchShape shape_;
+};
+
+template <class Params>
+Status launch(void (*kernel)(Params), const LaunchShape& shape, const Params& params, void* stream) {
+  return Launcher<Params>(kernel, shape)(params, shape.overlaps_previous, stream);
 }
 
 inline Status fill(void* memory, int byte, std::size_t bytes, void*) {

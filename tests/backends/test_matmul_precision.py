@@ -62,3 +62,15 @@ def test_in_a_compiled_graph(precision: str) -> None:
         lambda x: x + _direction._tf32_products(), fullgraph=True, backend="eager"
     )
     assert compiled(torch.zeros(())) == SETTINGS[precision]
+
+
+def test_a_compiled_graph_is_traced_again_when_tf32_is_allowed_or_forbidden() -> None:
+    torch._dynamo.reset()
+    compiled = torch.compile(
+        lambda x: x + _direction._tf32_products(), fullgraph=True, backend="eager"
+    )
+    for precision in ("highest", "high", "highest", "medium"):
+        torch.set_float32_matmul_precision(precision)
+        if precision == "medium":
+            torch.compiler.reset()
+        assert compiled(torch.zeros(())) == SETTINGS[precision]

@@ -6,7 +6,7 @@ Those marked "build" are read when the extension is compiled, the others when fi
 import os
 from dataclasses import dataclass
 
-__all__ = ["VARIABLES", "Variable", "backend", "cpu_isa", "strict", "table"]
+__all__ = ["VARIABLES", "Variable", "backend", "cpu_isa", "persistent", "strict", "table"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,11 @@ def backend() -> str | None:
 def strict() -> bool:
     """Return whether LRCN_FAST_STRICT forbids falling back to a slower backend."""
     return _STRICT.read() == "1"
+
+
+def persistent() -> bool:
+    """Return whether LRCN_FAST_PERSISTENT lets kernels run that stay for a whole sequence."""
+    return _PERSISTENT.read() == "1"
 
 
 def cpu_isa() -> str | None:

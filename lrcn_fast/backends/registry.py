@@ -169,6 +169,8 @@ def _plans(spec: LstmSpec | None, batch: int, steps: int, gpu: Gpu | str | None)
         raise ValueError("explain: arguments batch, steps and gpu need the argument spec")
     found = Gpu.present() if gpu is None else gpu
     lines = [f"native on {found}, batch={batch}, steps={steps}:"]
+    if not env.persistent():
+        lines.append("  one launch a step, whatever the plan: LRCN_FAST_PERSISTENT=1 is not set")
     for backward in (False, True):
         planned = plan_on(
             found,

@@ -145,3 +145,11 @@ def test_explain_shows_the_plans() -> None:
 def test_explain_needs_a_spec_to_plan_for() -> None:
     with pytest.raises(ValueError, match="need the argument spec"):
         backends.explain(gpu="H100")
+
+
+def test_explain_says_whether_the_plan_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = LstmSpec("cuda", torch.bfloat16, 1000)
+    monkeypatch.delenv("LRCN_FAST_PERSISTENT", raising=False)
+    assert "LRCN_FAST_PERSISTENT=1 is not set" in backends.explain(spec, gpu="H100")
+    monkeypatch.setenv("LRCN_FAST_PERSISTENT", "1")
+    assert "LRCN_FAST_PERSISTENT" not in backends.explain(spec, gpu="H100")

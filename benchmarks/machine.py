@@ -65,7 +65,8 @@ def git_commit() -> str | None:
     return commit + ("+" if git("status", "--porcelain", "--untracked-files=no", *paths) else "")
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """The version of an installed package, None of one that is not."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -98,7 +99,7 @@ def describe() -> dict[str, Any]:
             "python": platform.python_version(),
             "torch": torch.__version__,
             "lrcn_fast": getattr(lrcn_fast, "__version__", None),
-            "numpy": _version("numpy"),
+            "numpy": version("numpy"),
         },
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import platform
 import re
@@ -12,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..machine import ROOT, git_commit
+from ..machine import ROOT, git_commit, version
 
 NVIDIA_SMI = {
     "driver": "driver_version",
@@ -53,13 +52,6 @@ def clocks() -> dict[str, str]:
     return dict(zip(NVIDIA_SMI, values)) if len(values) == len(NVIDIA_SMI) else {}
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def describe() -> dict[str, Any]:
     """Device and versions; ``{"missing": why}`` where there is no GPU to use."""
     try:
@@ -93,7 +85,7 @@ def describe() -> dict[str, Any]:
             "torch": torch.__version__,
             "cuda_runtime": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),
-            "triton": _version("triton"),
+            "triton": version("triton"),
             "nvcc": toolkit.version if toolkit else None,
             "lrcn_fast": (ROOT / "lrcn_fast" / "_version.py").read_text().split('"')[1],
         },

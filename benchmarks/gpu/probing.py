@@ -10,10 +10,14 @@ from pathlib import Path
 from build_tools import cuda, toolchain
 from build_tools.settings import Settings
 
+from ..machine import ROOT
 from .plan import LEAST_SECONDS, Context, Part, Record, command_line
 from .process import Command, module
 
 SOURCES = Path(__file__).parent / "probes"
+KERNELS = ROOT / "csrc" / "cuda"
+"""The probes take the kernels' own primitives, so that it is these that are measured."""
+
 PROGRAMS = ("exchange_grid", "exchange_cluster", "mma_registers", "graph_gap")
 CEILINGS = "ceilings"
 ORDER = (*PROGRAMS, CEILINGS)
@@ -37,6 +41,7 @@ def compilation(
 ) -> Command:
     """nvcc's command for one program; warnings are errors."""
     flags = ["-O3", "-std=c++17", "-ccbin", str(compiler.path), *toolkit.gencode, *_WARNINGS]
+    flags += ["-I", str(KERNELS)]
     files = ["-o", str(folder / name), str(SOURCES / f"{name}.cu")]
     return Command((str(toolkit.nvcc), *flags, *files))
 

@@ -1,41 +1,19 @@
 // The same exchange inside a thread-block cluster: every block writes its part of the state into the shared memory
 // of all blocks, and each block waits on a barrier in its own shared memory that counts the bytes that came.
 #include "common.cuh"
+#include "primitives/cluster.h"
+#include "primitives/mbarrier.h"
 
 namespace {
+
+namespace cuda = lrcn_fast::cuda;
 
 constexpr int kThreads = 256, kSteps = 1000;
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 
-__device__ unsigned shared_address(const void* pointer) {
-  return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
-}
-
-__device__ unsigned rank_in_cluster() {
-  unsigned rank;
-  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
-
-__device__ unsigned cluster_size() {
-  unsigned size;
-  asm volatile("mov.u32 %0, %%cluster_nctarank;" : "=r"(size));
-  return size;
-}
-
-__device__ unsigned in_block(unsigned address, unsigned rank) {
-  unsigned remote;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(rank));
-  return remote;
-}
-
-__device__ void cluster_sync() {
-  asm volatile("barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-
 // try_wait sleeps for as long as the device likes, so that the time is what bounds it, about two seconds.
-__device__ bool wait(unsigned barrier, unsigned parity) {
+__device__ bool wait(cuda::Mbarrier* barrier, unsigned parity) {
   constexpr long long kMostClocks = 1ll << 32;
   const long long start = clock64();
   do {
@@ -43,7 +21,7 @@ __device__ bool wait(unsigned barrier, unsigned parity) {
     asm volatile(
         "{ .reg .pred p; mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
         : "=r"(done)
-        : "r"(barrier), "r"(parity)
+        : "r"(cuda::shared_address(barrier)), "r"(parity)
         : "memory");
     if (done) return true;
   } while (clock64() - start < kMostClocks);
@@ -57,47 +35,39 @@ __device__ unsigned value_of(int word, int step) { return word * 2654435761u + s
 // bytes: the state of one step, a multiple of 16 for every block.
 __global__ void __launch_bounds__(kThreads) exchange(int bytes, int steps, unsigned* wrong) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-  extern __shared__ uint4 slots[];  // (2, words)
-  __shared__ unsigned long long barriers[2];
+  extern __shared__ cuda::Words4 slots[];  // (2, words)
+  __shared__ cuda::Mbarrier barriers[2];
   const int words = bytes / 16;
-  const unsigned rank = rank_in_cluster(), size = cluster_size();
+  const unsigned rank = cuda::cluster_rank(), size = cuda::cluster_size();
   const int share = words / size, first = rank * share;
-  const unsigned barrier = shared_address(barriers), slot_address = shared_address(slots);
   if (threadIdx.x == 0) {
-    for (int i = 0; i < 2; ++i)
-      asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier + 8 * i) : "memory");
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    for (cuda::Mbarrier& barrier : barriers) cuda::mbarrier_init(&barrier, 1);
+    cuda::mbarrier_init_fence();
   }
   __syncthreads();
-  cluster_sync();
+  cuda::cluster_barrier();
   unsigned bad = 0;
   bool good = true;
   for (int step = 0; step < steps && good; ++step) {
     const int slot = step & 1;
-    const unsigned own = barrier + 8 * slot;
-    if (threadIdx.x == 0)
-      asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(own), "r"(bytes) : "memory");
+    cuda::Mbarrier* own = barriers + slot;
+    if (threadIdx.x == 0) cuda::mbarrier_arrive_expect(own, bytes);
     for (unsigned item = threadIdx.x; item < share * size; item += kThreads) {
       const int word = first + item % share;
       const unsigned peer = item / share, value = value_of(word, step);
-      const unsigned target = in_block(slot_address + 16 * (slot * words + word), peer);
-      asm volatile(
-          "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(
-              target),
-          "r"(value), "r"(value + 1), "r"(value + 2), "r"(value + 3), "r"(in_block(own, peer))
-          : "memory");
+      cuda::store_async(slots + slot * words + word, peer, cuda::Words4{{value, value + 1, value + 2, value + 3}}, own);
     }
     good = wait(own, (step >> 1) & 1);
     for (int word = threadIdx.x; word < words && good; word += kThreads) {
-      const uint4 whole = slots[slot * words + word];
-      bad += whole.x != value_of(word, step) || whole.w != whole.x + 3;
+      const cuda::Words4 whole = slots[slot * words + word];
+      bad += whole.word[0] != value_of(word, step) || whole.word[3] != whole.word[0] + 3;
     }
     // A block writes the next step only after all its threads have read this one, so two slots are enough.
     good = !__syncthreads_or(!good);
   }
   if (bad != 0 || !good) atomicAdd(wrong, bad + !good);
   // Shared memory of a block must last until the others have written to it.
-  cluster_sync();
+  cuda::cluster_barrier();
 #endif
 }
 

@@ -3,10 +3,12 @@
 #include <cooperative_groups.h>
 
 #include "common.cuh"
+#include "primitives/flags.h"
 
 namespace {
 
 namespace cg = cooperative_groups;
+using lrcn_fast::cuda::Words4;
 using probe::kMostLooks;
 
 // kAhead: loads that a thread has under way at a time.
@@ -14,7 +16,7 @@ constexpr int kThreads = 256, kSteps = 400, kAhead = 4;
 constexpr const char* kWays[] = {"grid_sync", "flag", "data"};
 
 struct Args {
-  uint4* words;       // (2, count): slots of even and odd steps
+  Words4* words;      // (2, count): slots of even and odd steps
   unsigned* arrived;  // one counter
   unsigned* wrong;    // values that were not those of their step, or waits that were given up
   int count, steps;   // 16-byte words per step; each block writes its share of them
@@ -22,34 +24,15 @@ struct Args {
 
 __device__ unsigned value_of(int word, int step) { return word * 2654435761u + step; }
 
-__device__ void store_whole(uint4* to, uint4 value) {
-  // One 16-byte store that cannot be torn: a tag in the last word vouches for the other three.
-  const unsigned long long low = value.x | static_cast<unsigned long long>(value.y) << 32;
-  const unsigned long long high = value.z | static_cast<unsigned long long>(value.w) << 32;
-  asm volatile("{ .reg .b128 whole; mov.b128 whole, {%1, %2}; st.relaxed.gpu.global.b128 [%0], whole; }" ::"l"(to),
-               "l"(low), "l"(high)
-               : "memory");
-}
-
-__device__ uint4 load_whole(const uint4* from) {
-  unsigned long long low, high;
-  asm volatile("{ .reg .b128 whole; ld.relaxed.gpu.global.b128 whole, [%2]; mov.b128 {%0, %1}, whole; }"
-               : "=l"(low), "=l"(high)
-               : "l"(from)
-               : "memory");
-  return make_uint4(static_cast<unsigned>(low), static_cast<unsigned>(low >> 32), static_cast<unsigned>(high),
-                    static_cast<unsigned>(high >> 32));
-}
-
 // All threads of all blocks have arrived, or false after too long.
 __device__ bool arrive_and_wait(unsigned* arrived, unsigned goal) {
   __shared__ bool good;
   __syncthreads();
   if (threadIdx.x == 0) {
-    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrived) : "memory");
+    lrcn_fast::cuda::add_release(arrived, 1);
     unsigned seen = 0, looks = 0;
     do {
-      asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
+      seen = lrcn_fast::cuda::load_acquire(arrived);
     } while (seen < goal && ++looks < kMostLooks);
     good = seen >= goal;
   }
@@ -59,36 +42,37 @@ __device__ bool arrive_and_wait(unsigned* arrived, unsigned goal) {
 
 template <int way>
 __global__ void __launch_bounds__(kThreads) exchange(Args args) {
-  const int share = (args.count + gridDim.x - 1) / gridDim.x;
-  const int first = blockIdx.x * share, last = min(first + share, args.count);
+  // Every block has a word: nobody can be two steps ahead of a block for whose words it has to wait.
+  const int first = blockIdx.x * args.count / gridDim.x, last = (blockIdx.x + 1) * args.count / gridDim.x;
   unsigned wrong = 0;
   for (int step = 1; step <= args.steps; ++step) {
-    uint4* slot = args.words + static_cast<size_t>(step & 1) * args.count;
+    Words4* slot = args.words + static_cast<size_t>(step & 1) * args.count;
     for (int word = first + threadIdx.x; word < last; word += kThreads) {
       const unsigned value = value_of(word, step);
-      const uint4 whole = make_uint4(value, value + 1, value + 2, way == 2 ? step : value + 3);
+      const Words4 whole{{value, value + 1, value + 2, way == 2 ? static_cast<unsigned>(step) : value + 3}};
       if (way == 2)
-        store_whole(slot + word, whole);
+        lrcn_fast::cuda::store_words(slot + word, whole);
       else
-        __stcg(slot + word, whole);
+        __stcg(reinterpret_cast<uint4*>(slot + word), lrcn_fast::cuda::bits_as<uint4>(whole));
     }
     if (way == 0) cg::this_grid().sync();
     bool good = true;
     if (way == 1) good = arrive_and_wait(args.arrived, step * gridDim.x);
     for (int base = threadIdx.x; base < args.count && good; base += kAhead * kThreads) {
-      uint4 whole[kAhead];
+      Words4 whole[kAhead];
 #pragma unroll
       for (int i = 0; i < kAhead; ++i) {
-        const uint4* from = slot + min(base + i * kThreads, args.count - 1);
-        whole[i] = way == 2 ? load_whole(from) : __ldcg(from);
+        const Words4* from = slot + min(base + i * kThreads, args.count - 1);
+        whole[i] = way == 2 ? lrcn_fast::cuda::load_words(from)
+                            : lrcn_fast::cuda::bits_as<Words4>(__ldcg(reinterpret_cast<const uint4*>(from)));
       }
 #pragma unroll
       for (int i = 0; i < kAhead; ++i) {
         const int word = min(base + i * kThreads, args.count - 1);
         if (way == 2)
-          for (unsigned looks = 0; whole[i].w != step && (good = ++looks < kMostLooks);)
-            whole[i] = load_whole(slot + word);
-        wrong += whole[i].x != value_of(word, step);
+          for (unsigned looks = 0; whole[i].word[3] != static_cast<unsigned>(step) && (good = ++looks < kMostLooks);)
+            whole[i] = lrcn_fast::cuda::load_words(slot + word);
+        wrong += whole[i].word[0] != value_of(word, step);
       }
     }
     // Nobody may leave a grid.sync() alone, and that way is never given up.
@@ -105,7 +89,12 @@ void measure(int way, int blocks, int bytes) {
                            reinterpret_cast<void*>(exchange<2>)};
   // A word that carries its step has 12 bytes for the state.
   Args args{nullptr, nullptr, nullptr, (bytes + (way == 2 ? 11 : 15)) / (way == 2 ? 12 : 16), kSteps};
-  const size_t size = 2 * sizeof(uint4) * args.count;
+  if (args.count < blocks) {
+    std::printf("{\"probe\": \"exchange_grid\", \"blocks\": %d, \"payload_bytes\": %d, \"skipped\": \"%d words\"}\n",
+                blocks, bytes, args.count);
+    return;
+  }
+  const size_t size = 2 * sizeof(Words4) * args.count;
   CHECK(cudaMalloc(&args.words, size));
   CHECK(cudaMalloc(&args.arrived, 2 * sizeof(unsigned)));
   args.wrong = args.arrived + 1;

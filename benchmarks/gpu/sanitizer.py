@@ -13,6 +13,9 @@ from .process import Command
 TOOLS = ("memcheck", "racecheck", "synccheck")
 PROGRAM = "compute-sanitizer"
 ERROR_CODE = 86
+KERNELS = "lstm_"
+"""In the names of all our kernels. torch's own are left alone: they would take most of the time."""
+
 _SUMMARIES = (
     re.compile(r"ERROR SUMMARY: (\d+) error"),
     re.compile(r"RACECHECK SUMMARY: (\d+) hazard"),
@@ -28,6 +31,7 @@ def command(context: Context, tool: str, program: str = PROGRAM) -> Command:
     """One tool over the smallest calls. torch's cache of memory would hide writes past an end."""
     # torch asks the driver about pointers that are none of its own: such errors are no faults.
     options = ["--tool", tool, "--error-exitcode", str(ERROR_CODE), "--report-api-errors", "no"]
+    options += ["--kernel-name", f"kernel_substring={KERNELS}"]
     return Command(
         (program, *options, context.python, "-m", "benchmarks.gpu.smallest"),
         {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"},

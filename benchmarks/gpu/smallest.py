@@ -19,19 +19,38 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 SIZES = ((3, 2, 5, 8), (2, 9, 4, 40))
 """T, B, I, H: one below every tile's size, and one that no tile divides."""
 
+LARGE = (2, 64, 4, 520)
+"""Reaches the tiles of two and four times 16 rows. Once for each kind of product: it takes long."""
+
+EXTRAS = ("plain", "cont", "lengths", "bidirectional", "projection", "static", "cells")
+TF32_EXTRAS = ("plain", "projection")
+PRECISIONS = {torch.float32: ("highest", "high", "medium")}
+"""torch's settings under which a dtype has products of its own; the others have one kind."""
+
 
 def calls() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every call by name, with its options."""
     for dtype in DTYPES:
-        for sizes in SIZES:
-            for extra in ("plain", "cont", "lengths", "bidirectional"):
-                name = f"{str(dtype).removeprefix('torch.')} T,B,I,H={sizes} {extra}"
-                yield name, {"dtype": dtype, "sizes": sizes, "extra": extra}
+        for precision in PRECISIONS.get(dtype, ("highest",)):
+            extras = EXTRAS if precision == "highest" else TF32_EXTRAS
+            pairs = [(sizes, extra) for sizes in SIZES for extra in extras]
+            for sizes, extra in [*pairs, (LARGE, "plain")]:
+                words = [str(dtype).removeprefix("torch."), f"T,B,I,H={sizes}", extra]
+                if precision != "highest":
+                    words.insert(1, precision)
+                settings = {"dtype": dtype, "sizes": sizes, "extra": extra, "precision": precision}
+                yield " ".join(words), settings
+
+
+def projection(settings: dict[str, Any]) -> int:
+    """P of a call, 0 for none."""
+    return settings["sizes"][3] // 2 + 1 if settings["extra"] == "projection" else 0
 
 
 def refusal(settings: dict[str, Any], backend: str, device: str) -> str | None:
     """Why the backend does not support a call, None if it does."""
-    spec = backends.LstmSpec(device, settings["dtype"], settings["sizes"][3])
+    hidden = settings["sizes"][3]
+    spec = backends.LstmSpec(device, settings["dtype"], hidden, projection(settings))
     try:
         backends.choose(spec, backend)
     except (RuntimeError, ValueError) as error:
@@ -41,39 +60,43 @@ def refusal(settings: dict[str, Any], backend: str, device: str) -> str | None:
     return None
 
 
-def call(
-    dtype: torch.dtype, sizes: tuple[int, int, int, int], extra: str, backend: str, device: str
-) -> None:
+def call(settings: dict[str, Any], backend: str, device: str) -> None:
     """One forward and backward.
 
     Raises:
         RuntimeError: the backend cannot run it, or a result is not finite.
     """
-    steps, batch, inputs, hidden = sizes
+    steps, batch, inputs, hidden = settings["sizes"]
+    extra, proj_size = settings["extra"], projection(settings)
     directions = 2 if extra == "bidirectional" else 1
 
     def tensor(*shape: int) -> torch.Tensor:
         values = torch.rand(shape, device=device, dtype=torch.float32) - 0.5
-        return values.to(dtype).requires_grad_()
+        return values.to(settings["dtype"]).requires_grad_()
 
-    rows = 4 * hidden
-    shapes = [(rows, inputs), (rows, hidden), (rows,), (rows,)] * directions
-    params = [tensor(*shape) for shape in shapes]
+    rows, width = 4 * hidden, proj_size or hidden
+    shapes = [(rows, inputs), (rows, width), (rows,), (rows,)]
+    shapes += [(proj_size, hidden)] if proj_size else []
+    shapes += [(rows, 3)] if extra == "static" else []
+    params = [tensor(*shape) for shape in shapes * directions]
     x = tensor(steps, batch, inputs)
-    state = tuple(tensor(directions, batch, hidden) for _ in range(2))
-    options: dict[str, Any] = {}
+    state = (tensor(directions, batch, width), tensor(directions, batch, hidden))
+    options: dict[str, Any] = {"bidirectional": directions == 2, "proj_size": proj_size}
     if extra == "cont":
         options["cont"] = torch.rand((steps, batch), device=device) > 0.5
     elif extra == "lengths":
         options["lengths"] = torch.arange(batch, device=device) % (steps + 1)
-    output, (h_n, c_n) = functional.lstm(
-        x, (state[0], state[1]), params, bidirectional=directions == 2, backend=backend, **options
-    )
+    elif extra == "static":
+        options["static"] = tensor(batch, 3)
+    elif extra == "cells":
+        options["return_cells"] = True
+    output, states, *cells = functional.lstm(x, state, params, backend=backend, **options)
     with torch.no_grad():
-        functional.lstm(x, None, params, bidirectional=directions == 2, backend=backend, **options)
-    wanted = (x, *state, *params)
-    grads = torch.autograd.grad((output, h_n, c_n), wanted, (output, h_n, c_n))
-    if not all(bool(value.isfinite().all()) for value in (output, h_n, c_n, *grads)):
+        functional.lstm(x, None, params, backend=backend, **options)
+    results = (output, *states, *cells)
+    static = [options["static"]] if extra == "static" else []
+    grads = torch.autograd.grad(results, (x, *state, *params, *static), results)
+    if not all(bool(value.isfinite().all()) for value in (*results, *grads)):
         raise RuntimeError("a result is not finite")
 
 
@@ -84,21 +107,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
+    before = torch.get_float32_matmul_precision()
     failed = 0
-    for name, settings in calls():
-        record = {"call": name}
-        unsupported = refusal(settings, options.backend, options.device)
-        if unsupported is not None:
-            record["refused"] = unsupported
-        else:
-            try:
-                call(**settings, backend=options.backend, device=options.device)
-                if options.device == "cuda":
-                    torch.cuda.synchronize()
-            except (RuntimeError, ValueError) as error:
-                failed += 1
-                record["failed"] = str(error).splitlines()[0]
-        print(json.dumps(record), flush=True)
+    try:
+        for name, settings in calls():
+            torch.set_float32_matmul_precision(settings["precision"])
+            record = {"call": name}
+            unsupported = refusal(settings, options.backend, options.device)
+            if unsupported is not None:
+                record["refused"] = unsupported
+            else:
+                try:
+                    call(settings, options.backend, options.device)
+                    if options.device == "cuda":
+                        torch.cuda.synchronize()
+                except (RuntimeError, ValueError) as error:
+                    failed += 1
+                    record["failed"] = str(error).splitlines()[0]
+            print(json.dumps(record), flush=True)
+    finally:
+        torch.set_float32_matmul_precision(before)
     return 1 if failed else 0
 
 

@@ -1,5 +1,6 @@
 """Build, tests and sanitizers with commands that only seem to run."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import build, sanitizer, suite
+from benchmarks.machine import ROOT
 from tests.benchmarks.gpu_fakes import BAD, GOOD, LATE, Executor, context, printing
 
 
@@ -112,6 +114,8 @@ def test_each_sanitizer_runs_the_smallest_calls_without_the_cache(
     for command in execute.commands:
         assert command.environment == {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
         assert command.arguments[-3:] == ("python", "-m", "benchmarks.gpu.smallest")
+        where = command.arguments.index("--kernel-name")
+        assert command.arguments[where + 1] == "kernel_substring=lstm_"
     assert (tmp_path / "sanitizer.log").read_text().count("0 errors") == 3
 
 
@@ -138,6 +142,14 @@ def test_whatever_a_sanitizer_finds_fails(
     monkeypatch.setattr(sanitizer, "find", lambda: "compute-sanitizer")
     record = sanitizer.run(context(tmp_path, Executor(answer)), 60)
     assert record["status"] == "failed" and reason in record["reason"]
+
+
+def test_the_sanitizers_look_at_all_kernels_of_ours() -> None:
+    sources = [path.read_text() for path in (ROOT / "csrc" / "cuda").glob("*.cu*")]
+    pattern = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\(.*\)\s+)?(\w+)\(")
+    kernels = [name for source in sources for name in pattern.findall(source)]
+    assert len(kernels) == sum(source.count("__global__ void") for source in sources) > 0
+    assert all(sanitizer.KERNELS in kernel for kernel in kernels)
 
 
 def test_no_sanitizer_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

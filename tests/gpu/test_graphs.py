@@ -1,6 +1,6 @@
 """CUDA graphs: captured once, replayed on other values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from torch import Tensor
 
 import lrcn_fast
 from tests.gpu.modules import Results, check_alike, exact_run, run, seed_gradient
-from tests.gpu.operators import require
+from tests.gpu.operators import capture, require
 from tests.helpers.modules import named_gradients
 from tests.helpers.tolerance import assert_bitwise_equal, assert_no_worse_than_torch
 
@@ -51,20 +51,6 @@ def refill(old: dict[str, Any], new: dict[str, Any]) -> None:
             pairs = zip(old[name], value) if name == "hx" else [(old[name], value)]
             for target, source in pairs:
                 target.copy_(source)
-
-
-def capture(step: Callable[[], Any]) -> tuple[torch.cuda.CUDAGraph, Any]:
-    """Warm up beside the default stream, as captures need it, and capture."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        results = step()
-    return graph, results
 
 
 def test_inference(module: lrcn_fast.LSTM, device: torch.device) -> None:

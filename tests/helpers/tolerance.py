@@ -18,6 +18,16 @@ ALLOWED_RATIO = 2.0
 FLOOR_EPS = 4.0
 
 
+def floor_eps_of(tf32: int) -> float:
+    """The floor, in units of float32's last place, of results whose products have fewer bits.
+
+    Args:
+        tf32: what the operators are told: 0 for products in float32; 1 for one TF32 product, which
+            drops 13 of float32's 24 bits of mantissa; 3 for three of them, which keep 22.
+    """
+    return FLOOR_EPS * {0: 1.0, 1: 2.0**13, 3: 2.0**2}[tf32]
+
+
 def _check_same_form(actual: Tensor, expected: Tensor, name: str) -> None:
     assert isinstance(actual, Tensor), f"{name}: expected a tensor, got {type(actual)}"
     assert actual.shape == expected.shape, (

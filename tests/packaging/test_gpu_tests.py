@@ -9,7 +9,7 @@ from tests.packaging.run import ROOT, environment, run
 EXPECTED = """
 test_amp: test_grad_scaler test_gradients_have_the_parameters_dtype
 test_amp: test_values_are_those_of_the_half_module
-test_compile: test_export test_full_graph test_step_of_one_frame
+test_compile: test_export test_full_graph test_reduced_overhead test_step_of_one_frame
 test_determinism: test_a_stream_does_not_depend_on_its_neighbours test_repetition
 test_errors: test_backward test_cell test_forward test_gates_that_are_not_floating test_module
 test_errors: test_native_kernels_are_there_where_they_were_compiled
@@ -27,7 +27,8 @@ test_module: test_cell test_drop_in test_dropout_of_zero_and_evaluation
 test_module: test_everything_at_once test_lengths_are_those_of_a_packed_sequence
 test_module: test_packed_sequence
 test_opcheck: test_backward test_cell test_forward test_other_dtypes
-test_streams: test_second_device test_side_stream test_streams_side_by_side
+test_streams: test_graph_on_a_second_device test_second_device test_side_stream
+test_streams: test_side_stream_of_a_second_device test_streams_side_by_side
 test_sync: test_forward_and_backward test_step test_the_check_is_alive
 test_tf32: test_backward test_forward test_gradients_take_the_precision
 test_tf32: test_the_users_precision_arrives test_three_products_are_far_better_than_one

@@ -9,9 +9,10 @@ from typing import Any
 from ..report import geometric_mean, grid
 from .floor import Floor, floor
 from .store import RUNNING, Result
+from .targets import per_step, targets
 
 _COLUMNS = ("case", "precision", "pass", "by", "ours", "Triton", "cuDNN", "compiled", "floor")
-HEADER = (*_COLUMNS, "torch / ours", "ours / floor")
+HEADER = (*_COLUMNS, "torch / ours", "ours / floor", "our backward", "cuDNN's backward")
 WIDEST = 200
 """Characters of a part's result in the table; the JSON has all of it."""
 
@@ -20,6 +21,7 @@ LISTED = 12
 
 MODES = {"inference": "forward", "training": "forward + backward"}
 METHODS = ("graph", "eager")
+OWN_AND_TORCHS = ("native", "torch")
 
 
 def _number(value: float) -> str:
@@ -104,13 +106,13 @@ def floor_of(row: Result, mode: str, capability: list[int]) -> float | None:
 
 def _line(row: Result, mode: str, method: str, capability: list[int]) -> tuple[str, ...]:
     times = row["modes"][mode][method]
-    steps = row["shape"]["steps"] * row["shape"]["num_layers"]
-    per_step = {name: seconds * 1e6 / steps for name, seconds in times["median"].items()}
+    each = {name: per_step(row, seconds) for name, seconds in times["median"].items()}
+    alone = row.get("backward", {}).get(method, {}) if mode == "training" else {}
     refused, no_graph = row["modes"][mode]["refused"], row["modes"][mode]["no_graph"]
 
     def cell(name: str) -> str:
-        if name in per_step:
-            return _number(per_step[name])
+        if name in each:
+            return _number(each[name])
         return "refused" if name in refused else "no graph" if name in no_graph else "-"
 
     least = floor_of(row, mode, capability)
@@ -123,7 +125,8 @@ def _line(row: Result, mode: str, method: str, capability: list[int]) -> tuple[s
         *(cell(name) for name in ("native", "triton", "torch", "compiled")),
         "-" if least is None else _number(least),
         f"**{ratio['median']:.2f}** ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else "-",
-        f"{per_step['native'] / least:.1f}" if least and "native" in per_step else "-",
+        f"{each['native'] / least:.1f}" if least and "native" in each else "-",
+        *(_number(per_step(row, alone[name])) if name in alone else "-" for name in OWN_AND_TORCHS),
     )
 
 
@@ -172,6 +175,15 @@ def _means(rows: list[Result]) -> Iterator[str]:
             yield f"Geometric means of torch / ours, {title}, as graphs: {', '.join(means)}."
 
 
+def _targets(result: Result) -> list[str]:
+    """A line for the targets; a part that was not run has measured none."""
+    from .rows import rows
+
+    paper = [row.name for row in rows() if row.group == "paper"]
+    found = targets(result["parts"].get("bench", {}), paper)
+    return ["", f"Targets: {'; '.join(map(str, found))}."]
+
+
 def _bench(result: Result, group: str, methods: Iterable[str]) -> list[str]:
     lines = _lines(result, group, methods)
     return ["", f"### {group}: microseconds per step", "", *grid(HEADER, lines)] if lines else []
@@ -180,6 +192,7 @@ def _bench(result: Result, group: str, methods: Iterable[str]) -> list[str]:
 def summary(result: Result) -> str:
     """Device, parts and the paper's shapes: short enough for the end of a log."""
     lines = [*_device(result), "", *_parts(result), *_bench(result, "paper", ("graph",))]
+    lines += _targets(result)
     return "\n".join([*lines, "", *_means(result["parts"].get("bench", {}).get("rows", []))]) + "\n"
 
 
@@ -190,6 +203,7 @@ def table(result: Result) -> str:
     rows = bench.get("rows", [])
     lines += _bench(result, "paper", METHODS)
     lines += ["", *_means(rows)] if rows else []
+    lines += _targets(result)
     lines += _bench(result, "grid", METHODS)
     if rows:
         assumed = "; ".join(bench["floor_assumptions"])

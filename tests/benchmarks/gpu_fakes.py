@@ -95,7 +95,13 @@ def row(name: str = "captions", group: str = "paper", precision: str = "bfloat16
         "graph": times,
     }
     described = Row(shape, precision, group).describe()
-    return {**described, "modes": {"inference": mode, "training": mode}, "seconds": 1.0}
+    backward = {"torch": 25e-6 * steps, "native": 5e-6 * steps}
+    return {
+        **described,
+        "modes": {"inference": mode, "training": mode},
+        "backward": {"graph": backward, "eager": backward},
+        "seconds": 1.0,
+    }
 
 
 def result() -> dict[str, Any]:

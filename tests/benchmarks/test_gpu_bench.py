@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import bench
+from benchmarks.gpu.rows import PAPER, PRECISIONS
 from tests.benchmarks.gpu_fakes import BAD, HUNG, LATE, Executor, context, printing, row
 
 
@@ -25,7 +26,7 @@ def test_a_row_that_hangs_is_named_and_the_rest_measured(tmp_path: Path) -> None
         second["name"],
     ]
     assert record["rows"][1]["failed"].startswith("stalled")
-    assert record["status"] == "failed" and record["reason"] == "1 rows failed"
+    assert record["status"] == "failed" and record["reason"].startswith("1 rows failed, ")
     assert len(published) == 3 and published[0]["status"] == "running"
     assert "grid-h256-b1-t16/bfloat16" in record["not_run"]
     assert not {first["name"], second["name"]} & set(record["not_run"])
@@ -37,8 +38,15 @@ def test_a_row_that_time_cut_short_is_not_run(tmp_path: Path) -> None:
     first = row()
     answer = printing(records=[first, begin("captions/float32")], then=LATE)
     record = bench.run(context(tmp_path, Executor(answer)), 100)
-    assert record["status"] == "passed"
+    assert record["status"] == "failed"
+    assert record["reason"] == "19 of the paper's rows were not measured"
     assert "captions/float32" in record["not_run"] and len(record["rows"]) == 1
+
+
+def test_rows_of_the_grid_may_be_cut_short(tmp_path: Path) -> None:
+    paper = [row(name, precision=precision) for name in PAPER for precision in PRECISIONS]
+    record = bench.run(context(tmp_path, Executor(printing(records=paper, then=LATE))), 100)
+    assert record["status"] == "passed" and len(record["not_run"]) == 240
 
 
 def test_a_broken_process_is_not_started_forever(tmp_path: Path) -> None:

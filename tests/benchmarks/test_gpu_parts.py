@@ -1,13 +1,16 @@
 """Build, tests and sanitizers with commands that only seem to run."""
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.gpu import build, sanitizer, suite
+from benchmarks.gpu import build, process, sanitizer, suite
+from benchmarks.gpu.process import Command
 from benchmarks.machine import ROOT
 from tests.benchmarks.gpu_fakes import BAD, GOOD, LATE, Executor, context, printing
 
@@ -42,54 +45,102 @@ def test_the_build_says_all_that_is_missing(
 
 
 LOG = """\
-tests/gpu/test_a.py::test_one PASSED [ 20%]
-tests/gpu/test_a.py::test_two[b c] FAILED [ 40%]
+tests/gpu/test_a.py::test_one[native-8] PASSED [ 20%]
+tests/gpu/test_a.py::test_two[triton c] FAILED [ 40%]
+{"failed_test": "tests/gpu/test_a.py::test_two[triton c]", "lines": ["E   assert 1 == 2"]}
 tests/gpu/test_a.py::test_three SKIPPED (no reason) [ 60%]
 tests/gpu/test_a.py::test_four PASSED [ 80%]
 FAILED tests/gpu/test_a.py::test_two - assert 1 == 2
 """
-JUNIT = """<testsuites><testsuite>
-<testcase classname="tests.gpu.test_a" name="test_one"/>
-<testcase classname="tests.gpu.test_a" name="test_two[b c]">
-<failure message="assert 1 == 2">def test_two():
-    assert 1 == 2
-E   assert 1 == 2</failure></testcase></testsuite></testsuites>"""
+FAILURE = {"failed_test": "test_two[triton c]", "lines": ["E   assert 1 == 2"]}
 
 
 @pytest.fixture
 def gpu_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of tests, and all packages that they need."""
     (tmp_path / suite.FOLDER).mkdir(parents=True)
     monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(suite.importlib.util, "find_spec", lambda name: name)
 
 
 @pytest.mark.usefixtures("gpu_tests")
 def test_tests_are_counted_and_failures_kept(tmp_path: Path) -> None:
-    def answer(command: Any, log: Path, on_record: Any) -> Any:
-        (tmp_path / "tests.xml").write_text(JUNIT)
-        return printing(LOG, then=BAD)(command, log, on_record)
-
-    execute = Executor(answer)
-    record = suite.run(context(tmp_path, execute), 60)
-    assert execute.commands[0].arguments[:6] == ("python", "-m", "pytest", "-m", "gpu", "tests/gpu")
-    assert record["status"] == "failed"
-    assert (record["passed"], record["failed"], record["skipped"]) == (2, 1, 1)
-    (failure,) = record["failures"]
-    assert failure["name"] == "tests.gpu.test_a::test_two[b c]"
-    assert failure["lines"][-1] == "E   assert 1 == 2"
+    execute = Executor(printing(LOG), printing(LOG, [FAILURE], then=BAD))
+    published: list[dict[str, Any]] = []
+    record = suite.run(context(tmp_path, execute, publish=published.append), 60)
+    for command, chosen in zip(execute.commands, ("not triton", "triton"), strict=True):
+        start = ("python", "-m", "pytest", "-m", "gpu", "tests/gpu", "-k", chosen)
+        assert command.arguments[: len(start)] == start
+    assert execute.limits[0] < 0.7 * 60 < execute.limits[1]
+    assert record["status"] == "failed" and record["reason"].startswith("triton: exit status 1")
+    assert (record["passed"], record["failed"], record["skipped"]) == (4, 2, 2)
+    assert [found["of_backend"] for found in record["runs"].values()] == [1, 1]
+    assert record["failures"] == [{"name": "test_two[triton c]", "lines": ["E   assert 1 == 2"]}]
+    assert published == [{"status": "running", "failures": record["failures"]}]
 
 
 @pytest.mark.usefixtures("gpu_tests")
 def test_a_test_run_cut_short_counts_what_ran(tmp_path: Path) -> None:
-    record = suite.run(context(tmp_path, Executor(printing(LOG, then=LATE))), 60)
-    assert (record["status"], record["passed"]) == ("failed", 2)
-    assert record["reason"].startswith("timed out") and record["last_line"] == "still at it"
+    record = suite.run(context(tmp_path, Executor(printing(LOG, [FAILURE], then=LATE))), 60)
+    assert (record["status"], record["passed"]) == ("failed", 4)
+    assert "native: timed out" in record["reason"] and "triton: timed out" in record["reason"]
+    assert record["runs"]["native"]["last_line"] == "still at it"
+    assert len(record["failures"]) == 2
 
 
 @pytest.mark.usefixtures("gpu_tests")
-def test_skipped_tests_alone_are_no_success(tmp_path: Path) -> None:
-    only = "tests/gpu/test_a.py::test_three SKIPPED (no reason) [ 60%]\n"
+def test_a_backend_whose_tests_are_all_skipped_is_no_success(tmp_path: Path) -> None:
+    only = (
+        "tests/gpu/test_a.py::test_one[triton] PASSED [ 20%]\n"
+        "tests/gpu/test_a.py::test_one[native] SKIPPED (no reason) [ 60%]\n"
+    )
     record = suite.run(context(tmp_path, Executor(printing(only))), 60)
-    assert (record["status"], record["reason"]) == ("failed", "no test ran")
+    assert (record["status"], record["reason"]) == ("failed", "native: no test of native ran")
+
+
+def test_triton_is_tested_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / suite.FOLDER).mkdir(parents=True)
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(suite.importlib.util, "find_spec", lambda name: name != "triton" or None)
+    execute = Executor(printing(LOG))
+    record = suite.run(context(tmp_path, execute), 60)
+    assert record["status"] == "passed" and len(execute.commands) == 1
+    assert record["runs"]["triton"]["status"] == "not run"
+
+
+def test_the_tests_say_all_packages_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite.importlib.util, "find_spec", lambda name: None)
+    record = suite.run(context(tmp_path, Executor(GOOD)), 60)
+    assert record["status"] == "not run"
+    assert record["missing"][1] == "hypothesis is needed for the tests: pip install hypothesis"
+    assert len(record["missing"]) == len(suite.PACKAGES)
+
+
+def test_failures_are_told_as_they_happen(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef broken(): raise RuntimeError('{no}')\n"
+        "def test_a(): assert 1 == 2\ndef test_b(broken): pass\ndef test_c(): pass\n"
+    )
+    (tmp_path / "test_no.py").write_text("import nothing_of_that_name\n")
+    options = ["-v", "--tb=short", "-p", "no:cacheprovider", "-p", "benchmarks.gpu.told"]
+    options += ["-c", os.devnull, "--rootdir", str(tmp_path), "--continue-on-collection-errors"]
+    records: list[dict[str, Any]] = []
+    command = Command((sys.executable, "-m", "pytest", *options, str(tmp_path)))
+    done = process.run(command, 60, tmp_path / "log", records.append)
+    assert done.code == 1
+    assert [record["failed_test"] for record in records] == [
+        "test_no.py",
+        "test_it.py::test_a",
+        "test_it.py::test_b",
+    ]
+    assert records[1]["lines"][-1] == "E   assert 1 == 2"
+    log = (tmp_path / "log").read_text()
+    assert suite.counts(log) == {"passed": 1, "failed": 2, "skipped": 0}
 
 
 def test_tests_that_are_not_there_are_not_run(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import threading
@@ -31,7 +32,7 @@ class Command:
 
     def __str__(self) -> str:
         variables = [f"{name}={value}" for name, value in self.environment.items()]
-        return " ".join([*variables, *self.arguments])
+        return " ".join([*variables, shlex.join(self.arguments)])
 
 
 @dataclass(frozen=True)

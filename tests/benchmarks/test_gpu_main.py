@@ -65,7 +65,7 @@ def test_the_dry_run_shows_parts_commands_shapes_and_budgets(
     for text in (
         "LRCN_FAST_CUDA=1 LRCN_FAST_CUDA_ARCHS=sm_90a",
         "setup.py build_ext --inplace",
-        "pytest -m gpu tests/gpu -k not triton",
+        "pytest -m gpu tests/gpu -k 'not triton'",
         "pytest -m gpu tests/gpu -k triton",
         "--tool racecheck",
         "benchmarks.gpu.ceilings",

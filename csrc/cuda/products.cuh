@@ -42,7 +42,7 @@ struct HalfProducts {
   }
 };
 
-// float32 on tensor cores as one TF32 product, or as three, which keep 21 bits of each operand.
+// float32 on tensor cores as one TF32 product, or as three, which keep 22 bits of each operand.
 template <int kTerms>
 struct Tf32Products {
   static_assert(kTerms == 1 || kTerms == 3, "one product of the leading parts, or three with the remainders");

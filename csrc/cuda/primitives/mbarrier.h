@@ -18,7 +18,7 @@ struct alignas(8) Mbarrier {
   std::uint64_t state;
 };
 
-// By one thread. Then init_fence() and a barrier of all who use it: of the block, or of the cluster.
+// By one thread. Then mbarrier_init_fence() and a barrier of all who use it: of the block, or of the cluster.
 __device__ __forceinline__ void mbarrier_init(Mbarrier* barrier, unsigned count) {
   asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(count) : "memory");
 }

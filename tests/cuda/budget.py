@@ -74,13 +74,18 @@ def complaints(found: list[Usage], budget: Budget) -> list[str]:
             told.append(f"{where} spills {usage.spill_stores} + {usage.spill_loads} bytes")
         if usage.stack:
             told.append(f"{where} has {usage.stack} bytes of local memory")
+        if usage.shared:
+            # All of it is dynamic, and counted in shared_memory.txt.
+            told.append(f"{where} has {usage.shared} bytes of static shared memory")
         row = row_of(usage.name, budget)
         if row is None:
             told.append(f"{where} has no row in {TABLE.name}")
             continue
         counted.add(row)
         allowed = budget[row].get(usage.arch)
-        if allowed is not None and usage.registers > allowed:
+        if allowed is None:
+            told.append(f"{where} has no number in {TABLE.name}")
+        elif usage.registers > allowed:
             told.append(f"{where} uses {usage.registers} registers, {TABLE.name} allows {allowed}")
     told += [f"{TABLE.name}: no kernel for the row {row!r}" for row in budget if row not in counted]
     return told

@@ -9,7 +9,16 @@ from build_tools import resources
 from build_tools.extension import make_plan
 from tests.cuda import disassembly
 from tests.cuda.disassembly import Listing
-from tests.cuda.rules import ATOMICS, LOCAL_MEMORY, TENSOR_CORES, Rule, complaints
+from tests.cuda.rules import (
+    ATOMICS,
+    BFLOAT16,
+    FLOAT16,
+    LOCAL_MEMORY,
+    TENSOR_CORES,
+    TF32,
+    Rule,
+    complaints,
+)
 
 PLAN = make_plan()
 needs_nvcc = pytest.mark.skipif(
@@ -77,32 +86,63 @@ def test_nothing_is_overlooked(language: str, tmp_path: Path) -> None:
     assert {listing.arch for listing in found} == {"sm_80"}
 
 
+HALF_SASS, HALF_PTX = "HMMA.16816.F32", "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"
+BFLOAT_SASS, BFLOAT_PTX = f"{HALF_SASS}.BF16", HALF_PTX.replace("f16.f16", "bf16.bf16")
+TF32_SASS = "HMMA.1688.F32.TF32"
+TF32_PTX = "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32"
+NO_PRODUCT, WRONG_PRODUCT = "does not use the tensor cores", "for what it should not: "
+
+
 @pytest.mark.parametrize(
     "codes, tensor_cores, words",
     [
-        ("HMMA.16816.F32 LDG.E", True, []),
-        ("HGMMA.64x64x16.F32", True, []),
-        ("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", True, []),
-        ("FFMA HFMA2.MMA REDUX.SUM", True, ["does not use the tensor cores"]),
-        ("FFMA HFMA2.MMA REDUX.SUM fma.rn.f32 redux.sync.add.s32", False, []),
-        ("FFMA HMMA.1688.F32.TF32", False, ["uses the tensor cores: HMMA"]),
-        ("UTCHMMA", False, ["uses the tensor cores"]),
-        ("REDG.E.ADD.F32.FTZ.RN.STRONG.GPU", False, ["must not contain REDG"]),
-        ("ATOMS.ADD ATOMG.E.CAS", False, ["must not contain ATOMG.E.CAS, ATOMS.ADD"]),
-        ("red.global.add.f32", False, ["must not contain red"]),
-        ("STL.64 RED.E.ADD", False, ["must not contain RED", "must not contain STL"]),
-        ("ld.local.f32", False, ["must not contain ld.local"]),
+        (f"{HALF_SASS} LDG.E", FLOAT16, []),
+        (HALF_PTX, FLOAT16, []),
+        (BFLOAT_SASS, BFLOAT16, []),
+        (BFLOAT_PTX, BFLOAT16, []),
+        (TF32_SASS, TF32, []),
+        (TF32_PTX, TF32, []),
+        (BFLOAT_SASS, FLOAT16, [NO_PRODUCT, WRONG_PRODUCT + BFLOAT_SASS]),
+        (TF32_PTX, FLOAT16, [NO_PRODUCT, WRONG_PRODUCT + TF32_PTX]),
+        (HALF_SASS, BFLOAT16, [NO_PRODUCT, WRONG_PRODUCT + HALF_SASS]),
+        (HALF_PTX, BFLOAT16, [NO_PRODUCT, WRONG_PRODUCT + HALF_PTX]),
+        (f"{TF32_SASS} {HALF_SASS}", TF32, [WRONG_PRODUCT + HALF_SASS]),
+        ("FFMA HFMA2.MMA REDUX.SUM", FLOAT16, [NO_PRODUCT]),
+        ("FFMA HFMA2.MMA REDUX.SUM fma.rn.f32 redux.sync.add.s32", None, []),
+        (f"FFMA {TF32_SASS}", None, [WRONG_PRODUCT + TF32_SASS]),
+        ("HGMMA.64x64x16.F32", None, [WRONG_PRODUCT + "HGMMA"]),
+        ("UTCHMMA", None, [WRONG_PRODUCT + "UTCHMMA"]),
+        ("REDG.E.ADD.F32.FTZ.RN.STRONG.GPU", None, ["must not contain REDG"]),
+        ("ATOMS.ADD ATOMG.E.CAS", None, ["must not contain ATOMG.E.CAS, ATOMS.ADD"]),
+        ("red.global.add.f32", None, ["must not contain red"]),
+        ("STL.64 RED.E.ADD", None, ["must not contain RED", "must not contain STL"]),
+        ("ld.local.f32", None, ["must not contain ld.local"]),
     ],
 )
-def test_rules(codes: str, tensor_cores: bool, words: list[str]) -> None:
+def test_rules(codes: str, tensor_cores: str | None, words: list[str]) -> None:
     listing = Listing("lstm: step", "sm_80", frozenset(codes.split()))
     found = complaints([listing], (Rule("lstm: .*", tensor_cores),))
     assert len(found) == len(words)
     assert all(word in line for word, line in zip(words, found))
 
 
+@pytest.mark.parametrize(
+    "arch, codes, right",
+    [
+        ("sm_89", "EXIT", True),
+        ("sm_89", HALF_SASS, False),
+        ("sm_90a", "EXIT", False),
+        ("sm_90a", HALF_SASS, True),
+        ("sm_100", HALF_SASS, True),
+    ],
+)
+def test_a_kernel_that_is_empty_below_an_architecture(arch: str, codes: str, right: bool) -> None:
+    listing = Listing("lstm: step", arch, frozenset(codes.split()))
+    assert (complaints([listing], (Rule("lstm: .*", FLOAT16, since=90),)) == []) == right
+
+
 def test_kernels_without_a_rule_and_rules_without_a_kernel() -> None:
-    found = complaints([Listing("other: step", "sm_80", frozenset())], (Rule("lstm: .*", True),))
+    found = complaints([Listing("other: step", "sm_80", frozenset())], (Rule("lstm: .*", None),))
     assert len(found) == 2
     assert "other: step for sm_80 fits no rule" in found[0]
     assert found[1] == "no kernel for the rule 'lstm: .*'"

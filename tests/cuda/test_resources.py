@@ -47,18 +47,18 @@ ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_ZN9lrcn_fast4stepIfLi2EEEvPf' for 'sm_80'
 ptxas info    : Function properties for _ZN9lrcn_fast4stepIfLi2EEEvPf
     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
-ptxas info    : Used 38 registers, used 1 barriers, 4096 bytes smem, 384 bytes cmem[0]
+ptxas info    : Used 38 registers, used 1 barriers, 384 bytes cmem[0]
 ptxas info    : Compile time = 20.611 ms
 ptxas info    : Compiling entry function '_ZN9lrcn_fast4stepIfLi2EEEvPf' for 'sm_90a'
 ptxas info    : Function properties for _ZN9lrcn_fast4stepIfLi2EEEvPf
     24 bytes stack frame, 16 bytes spill stores, 12 bytes spill loads
-ptxas info    : Used 255 registers, used 0 barriers, 24 bytes cumulative stack size
+ptxas info    : Used 255 registers, used 0 barriers, 24 bytes cumulative stack size, 4096 bytes smem
 ptxas info    : Compile time = 20.611 ms
 ptxas info    : Function properties for _ZN9lrcn_fast6helperEv
     40 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 """
-FIRST = Usage("lstm", "step<float, 2>(float*)", "sm_80", 38, 0, 0, 0, 4096, 1)
-SECOND = Usage("lstm", "step<float, 2>(float*)", "sm_90a", 255, 16, 12, 64, 0, 0)
+FIRST = Usage("lstm", "step<float, 2>(float*)", "sm_80", 38, 0, 0, 0, 0, 1)
+SECOND = Usage("lstm", "step<float, 2>(float*)", "sm_90a", 255, 16, 12, 64, 4096, 0)
 
 
 def test_report_is_read() -> None:
@@ -87,11 +87,15 @@ def test_missing_report_is_named(tmp_path: Path) -> None:
         (FIRST, {FIRST.name: {"sm_80": 38}}, []),
         (FIRST, {"lstm: step<*>*": {"sm_80": 38}}, []),
         (FIRST, {"lstm: *": {"sm_80": 9}, "lstm: step<*>*": {"sm_80": 38}}, ["no kernel for"]),
-        (FIRST, {FIRST.name: {"sm_90a": 1}}, []),
+        (FIRST, {FIRST.name: {"sm_90a": 1}}, ["on sm_80 has no number"]),
         (FIRST, {FIRST.name: {"sm_80": 37}}, ["uses 38 registers, budget.txt allows 37"]),
         (FIRST, {}, ["on sm_80 has no row"]),
         (FIRST, {FIRST.name: {"sm_80": 38}, "lstm: gone": {}}, ["no kernel for the row 'lstm: go"]),
-        (SECOND, {FIRST.name: {}}, ["spills 16 + 12 bytes", "64 bytes of local memory"]),
+        (
+            SECOND,
+            {FIRST.name: {"sm_90a": 255}},
+            ["spills 16 + 12 bytes", "64 bytes of local memory", "4096 bytes of static shared"],
+        ),
     ],
 )
 def test_complaints(usage: Usage, table: budget.Budget, words: list[str]) -> None:

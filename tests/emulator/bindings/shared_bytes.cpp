@@ -1,0 +1,117 @@
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "arrays.h"
+#include "lrcn_fast/lstm_variants.h"
+#include "lstm_cluster_backward.cuh"
+#include "lstm_cluster_forward.cuh"
+#include "lstm_grid_backward.cuh"
+#include "lstm_grid_forward.cuh"
+#include "tile.cuh"
+
+// The dynamic shared memory of every kernel of the LSTM: ptxas does not see it, launchers ask for it.
+
+namespace lrcn_fast::emulator {
+namespace {
+
+using namespace cuda;
+
+// A kernel as the compiler's reports spell it, the bytes of a block, and those that every slice of the batch after
+// the first adds.
+using Row = std::tuple<std::string, std::size_t, std::size_t>;
+
+template <class... Arguments>
+std::string spelled(const char* kernel, const std::string& products, Arguments... arguments) {
+  std::string text = std::string(kernel) + "<" + products;
+  ((text += ", " + std::string(arguments)), ...);
+  return text + ">";
+}
+
+// Tiles of lstm_launch.cuh.
+template <class P, int kRows, int kColumns, bool kVector>
+void add_tile(std::vector<Row>& rows, const char* kernel, const std::string& products, bool names_columns = true) {
+  std::string numbers = std::to_string(kRows);
+  if (names_columns) numbers += ", " + std::to_string(kColumns);
+  rows.emplace_back(spelled(kernel, products, numbers, kVector ? "true" : "false"),
+                    Tile<P, kRows, kColumns, kVector>::kSharedBytes, 0);
+}
+
+template <class P, int kRows>
+void add_large_tiles(std::vector<Row>& rows, const std::string& products) {
+  if constexpr (P::kMostRows >= kRows) {
+    add_tile<P, kRows, 4, true>(rows, "lstm_forward_step", products, false);
+    add_tile<P, kRows, 2, true>(rows, "lstm_backward_step", products);
+  }
+}
+
+template <class P>
+void add_steps(std::vector<Row>& rows, const std::string& products) {
+  add_tile<P, 1, 4, false>(rows, "lstm_forward_step", products, false);
+  add_tile<P, 1, 4, true>(rows, "lstm_forward_step", products, false);
+  add_tile<P, 1, 1, false>(rows, "lstm_forward_project", products);
+  add_tile<P, 1, 2, true>(rows, "lstm_forward_project", products);
+  add_tile<P, 1, 1, false>(rows, "lstm_backward_step", products);
+  add_tile<P, 1, 1, true>(rows, "lstm_backward_step", products);
+  add_large_tiles<P, 2>(rows, products);
+  add_large_tiles<P, 4>(rows, products);
+}
+
+template <class Shape>
+Row cluster_row(const std::string& name) {
+  return {name, Shape::kSharedBytes, 0};
+}
+template <class Shape>
+Row grid_row(const std::string& name) {
+  return {name, Shape::shared_bytes(1), Shape::shared_bytes(Shape::kRows + 1) - Shape::shared_bytes(1)};
+}
+
+#define LRCN_CLUSTER_FORWARD(...) \
+  rows.push_back(                 \
+      cluster_row<ClusterForwardShape<P, __VA_ARGS__>>(spelled("lstm_cluster_forward", products, #__VA_ARGS__)));
+#define LRCN_CLUSTER_BACKWARD(...) \
+  rows.push_back(                  \
+      cluster_row<ClusterBackwardShape<P, __VA_ARGS__>>(spelled("lstm_cluster_backward", products, #__VA_ARGS__)));
+#define LRCN_GRID_FORWARD(...) \
+  rows.push_back(grid_row<GridForwardShape<P, __VA_ARGS__>>(spelled("lstm_grid_forward", products, #__VA_ARGS__)));
+#define LRCN_GRID_BACKWARD(...) \
+  rows.push_back(grid_row<GridBackwardShape<P, __VA_ARGS__>>(spelled("lstm_grid_backward", products, #__VA_ARGS__)));
+
+template <class P>
+void add_half(std::vector<Row>& rows, const std::string& products) {
+  add_steps<P>(rows, products);
+  LRCN_CLUSTER_FORWARD_HALF(LRCN_CLUSTER_FORWARD)
+  LRCN_CLUSTER_BACKWARD_HALF(LRCN_CLUSTER_BACKWARD)
+  LRCN_GRID_FORWARD_HALF(LRCN_GRID_FORWARD)
+  LRCN_GRID_BACKWARD_HALF(LRCN_GRID_BACKWARD)
+}
+
+template <class P>
+void add_tf32(std::vector<Row>& rows, const std::string& products) {
+  add_steps<P>(rows, products);
+  LRCN_CLUSTER_FORWARD_TF32(LRCN_CLUSTER_FORWARD)
+  LRCN_CLUSTER_BACKWARD_TF32(LRCN_CLUSTER_BACKWARD)
+  LRCN_GRID_FORWARD_TF32(LRCN_GRID_FORWARD)
+  LRCN_GRID_BACKWARD_TF32(LRCN_GRID_BACKWARD)
+}
+
+#undef LRCN_CLUSTER_FORWARD
+#undef LRCN_CLUSTER_BACKWARD
+#undef LRCN_GRID_FORWARD
+#undef LRCN_GRID_BACKWARD
+
+std::vector<Row> shared_bytes() {
+  std::vector<Row> rows;
+  add_half<HalfProducts<half_t>>(rows, "HalfProducts<__half>");
+  add_half<HalfProducts<bfloat16_t>>(rows, "HalfProducts<__nv_bfloat16>");
+  add_tf32<Tf32Products<1>>(rows, "Tf32Products<1>");
+  add_tf32<Tf32Products<3>>(rows, "Tf32Products<3>");
+  add_steps<ScalarProducts<float>>(rows, "ScalarProducts<float>");
+  add_steps<ScalarProducts<double>>(rows, "ScalarProducts<double>");
+  return rows;
+}
+
+const Registration registration([](py::module_& m) { m.def("shared_bytes", shared_bytes); });
+
+}  // namespace
+}  // namespace lrcn_fast::emulator

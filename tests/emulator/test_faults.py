@@ -71,6 +71,12 @@ def copies(bulk: bool, **fault: object) -> tuple[np.ndarray, ...]:
     return out, 2 * x
 
 
+def overlap(**fault: object) -> tuple[np.ndarray, ...]:
+    x, out = normal(64), nans(64)
+    emulator().overlap(x, out, **fault)
+    return out, 3 * x
+
+
 KERNELS: dict[str, tuple[Kernel, tuple[object, ...], float]] = {
     "reduction": (reduction, (), 1e-4),
     "short reduction": (reduction, (100,), 1e-4),
@@ -87,6 +93,7 @@ KERNELS: dict[str, tuple[Kernel, tuple[object, ...], float]] = {
     "cluster, bulk copies": (cluster, ("BULK",), 1e-5),
     "copy_async": (copies, (False,), 0.0),
     "bulk copies": (copies, (True,), 0.0),
+    "overlapping launches": (overlap, (), 1e-6),
 }
 RIGHT = [name for name in KERNELS if "buffer" not in name]
 
@@ -134,6 +141,7 @@ FAULTS = [
     ("copy_async", "NO_COPY_WAIT", "copy_async_wait is missing"),
     ("copy_async", "SWAPPED_BUFFERS", RACE + " shared memory"),
     ("copy_async", "NO_BLOCK_BARRIER", RACE + " shared memory"),
+    ("overlapping launches", "CONSTANT_OF_PREVIOUS", "'middle' .*, which a launch before wrote"),
     ("bulk copies", "NO_COPY_WAIT", RACE + " shared memory .* asynchronous copy"),
     ("bulk copies", "SWAPPED_BUFFERS", RACE + " shared memory"),
     ("bulk copies", "NO_ASYNC_FENCE", "without fence_async_copy"),

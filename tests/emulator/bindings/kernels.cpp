@@ -2,6 +2,7 @@
 #include "../kernels/cluster_lstm.h"
 #include "../kernels/copies.h"
 #include "../kernels/exchange.h"
+#include "../kernels/overlap.h"
 #include "../kernels/product.h"
 #include "../kernels/reduction.h"
 #include "arrays.h"
@@ -83,6 +84,14 @@ void run_copies(const py::array& in, py::array out, bool bulk, Fault fault) {
   arrays.run(copies, p);
 }
 
+void run_overlap(const py::array& in, py::array out, Fault fault) {
+  Arrays arrays;
+  const unsigned bytes = length(in, 0) * sizeof(float);
+  const Overlap p = {as<float>(arrays.in("in", in)), as<float>(arrays.scratch("middle", bytes)),
+                     as<float>(arrays.out("out", out)), fault};
+  arrays.run([&] { return overlap(p, length(in, 0), nullptr); });
+}
+
 void run_assorted(const py::array& in, py::array out, py::array arrivals, py::array flags) {
   Arrays arrays;
   const Assorted p = {as<float>(arrays.in("in", in)), as<float>(arrays.out("out", out)),
@@ -126,7 +135,8 @@ const Registration registration([](py::module_& m) {
                          "BLOCK_SCOPE",
                          "NO_COPY_WAIT",
                          "NO_ASYNC_FENCE",
-                         "CONSTANT_OF_WRITTEN"};
+                         "CONSTANT_OF_WRITTEN",
+                         "CONSTANT_OF_PREVIOUS"};
   for (int i = 0; i < static_cast<int>(std::size(names)); ++i) fault.value(names[i], static_cast<Fault>(i));
 
   const auto right = Fault::kNone;
@@ -134,6 +144,7 @@ const Registration registration([](py::module_& m) {
   m.def("product", run_product, arg("a"), arg("b"), arg("out"), arg("fault") = right);
   m.def("exchange", run_exchange, arg("w"), arg("h0"), arg("steps"), arg("by_words"), arg("out"), arg("fault") = right);
   m.def("cluster_lstm", run_cluster_lstm, arg("w"), arg("gates"), arg("out"), arg("push"), arg("fault") = right);
+  m.def("overlap", run_overlap, arg("in"), arg("out"), arg("fault") = right);
   m.def("assorted", run_assorted, arg("in"), arg("out"), arg("arrivals"), arg("flags"));
   m.def("copies", run_copies, arg("in"), arg("out"), arg("bulk"), arg("fault") = right);
 });

@@ -34,6 +34,7 @@ enum class Fault {
   kNoCopyWait,
   kNoAsyncFence,
   kConstantOfWritten,
+  kConstantOfPrevious,
 };
 
 }  // namespace lrcn_fast::kernels

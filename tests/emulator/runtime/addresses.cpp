@@ -57,6 +57,15 @@ Buffer& buffer_at(const void* p, unsigned bytes, const char* what) {
   return buffer;
 }
 
+// Whether a launch that may still run wrote any of the bytes.
+bool written_before(const Buffer& buffer, const void* p, unsigned bytes) {
+  const std::size_t offset = static_cast<std::size_t>(static_cast<const unsigned char*>(p) - buffer.data);
+  for (std::size_t i = offset / 2; !buffer.written_before.empty() && i <= (offset + bytes - 1) / 2; ++i) {
+    if (buffer.written_before[i]) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void check_alignment(const void* p, unsigned bytes, const char* what) {
@@ -71,9 +80,18 @@ void add_buffer(Buffer* buffer) { buffers.push_back(buffer); }
 
 void remove_buffer(Buffer* buffer) { buffers.erase(std::find(buffers.begin(), buffers.end(), buffer)); }
 
-void begin_buffers() {
+void begin_buffers(bool overlaps) {
   for (Buffer* buffer : buffers) {
-    if (buffer->writable) buffer->shadow = std::make_unique<Shadow>(buffer->size);
+    if (!buffer->writable) continue;
+    if (!overlaps) buffer->written_before.clear();
+    if (overlaps && buffer->shadow != nullptr) {
+      const std::size_t cells = (buffer->size + 1) / 2;
+      buffer->written_before.resize(cells);
+      for (std::size_t i = 0; i < cells; ++i) {
+        if (buffer->shadow->at(2 * i)->writer != 0) buffer->written_before[i] = true;
+      }
+    }
+    buffer->shadow = std::make_unique<Shadow>(buffer->size);
   }
 }
 
@@ -100,8 +118,9 @@ Target global_target(const void* p, unsigned bytes, const char* what, Intent int
     fail(std::string("global ") + what + " to read-only " + describe(p));
   // What nobody writes while launches overlap may be read at once.
   if (running != nullptr && launch->shape.overlaps_previous && !running->waited_for_previous &&
-      intent != Intent::kReadConstant) {
+      (intent != Intent::kReadConstant || written_before(buffer, p, bytes))) {
     fail(std::string("global ") + what + " of " + describe(p) +
+         (intent == Intent::kReadConstant ? ", which a launch before wrote," : "") +
          " before wait_for_previous_launch, in a launch that overlaps the previous one");
   }
   auto* data = static_cast<unsigned char*>(const_cast<void*>(p));

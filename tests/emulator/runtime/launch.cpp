@@ -139,7 +139,7 @@ Status run(const Shape& shape, const char* params_type, const std::function<void
   current.kernel = &kernel;
   current.random.seed(seed * 2654435761u + 1);
   forget_readers();
-  begin_buffers();
+  begin_buffers(current.shape.overlaps_previous);
   lay_out(current, memory);
   launch = &current;
   const auto end = [&] {

@@ -64,11 +64,13 @@ struct Buffer {
   bool writable;
   std::vector<bool> holes;  // bytes between the rows of an array; empty where there are none
   std::unique_ptr<Shadow> shadow;
+  std::vector<bool> written_before;  // cells that launches wrote which may still run; empty for none
 };
 
 void add_buffer(Buffer* buffer);
 void remove_buffer(Buffer* buffer);
-void begin_buffers();
+// With `overlaps` the launches before, from the last that did not overlap on, may still write.
+void begin_buffers(bool overlaps);
 
 // Fail where the address is bad. Bulk copies are aligned to 16 bytes, other accesses to their size.
 enum class Intent { kRead, kReadConstant, kWrite };

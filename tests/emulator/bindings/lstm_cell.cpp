@@ -1,4 +1,4 @@
-#include "lstm_cell.cuh"
+#include "lrcn_fast/lstm_cell.h"
 
 #include "arrays.h"
 
@@ -23,7 +23,7 @@ void forward(const py::array& gates, const Optional& c0, py::array h, py::array 
   p.h = arrays.out("h", h);
   p.c = arrays.out("c", c);
   p.activations = arrays.out("activations", activations);
-  arrays.run(cuda::lstm_cell_forward, p);
+  arrays.run(lstm_cell_forward_cuda, p);
 }
 
 void backward(const Optional& grad_h, const Optional& grad_c, const py::array& activations, const py::array& c,
@@ -45,7 +45,7 @@ void backward(const Optional& grad_h, const Optional& grad_c, const py::array& a
   p.c0_stride = row_stride(c0);
   p.grad_gates = arrays.out("grad_gates", grad_gates);
   p.grad_c0 = arrays.out("grad_c0", grad_c0);
-  arrays.run(cuda::lstm_cell_backward, p);
+  arrays.run(lstm_cell_backward_cuda, p);
 }
 
 const Registration registration([](py::module_& m) {

@@ -12,9 +12,13 @@ from lrcn_fast import reference
 from tests.emulator import lstm
 from tests.emulator.module import emulator
 from tests.helpers.cases import CASES, Case, Tensors, build
-from tests.helpers.tolerance import assert_bitwise_equal, assert_no_worse_than_torch
+from tests.helpers.tolerance import (
+    assert_bitwise_equal,
+    assert_no_worse_than_torch,
+    floor_eps_of,
+)
 
-# dtype, and TF32 products for one of float32: one keeps 11 bits of mantissa, three keep 22.
+# dtype, and TF32 products for one of float32.
 ARITHMETICS = {
     "float16": (torch.float16, 0),
     "bfloat16": (torch.bfloat16, 0),
@@ -23,7 +27,6 @@ ARITHMETICS = {
     "tf32x3": (torch.float32, 3),
     "float64": (torch.float64, 0),
 }
-LOST_BITS = {"tf32": 13, "tf32x3": 2}
 # Beside the rows that every implementation gets: what decides between tiles, and how they load.
 SHAPES = [
     Case("vectors", T=3, B=20, H=16),
@@ -52,7 +55,7 @@ def loop(case: Case, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], ...]:
 def check(
     names: tuple[str, ...], actual: tuple[Tensor, ...], *others: tuple[Tensor, ...], arithmetic: str
 ) -> None:
-    floor = 4.0 * 2 ** LOST_BITS.get(arithmetic, 0)
+    floor = floor_eps_of(ARITHMETICS[arithmetic][1])
     for name, *three in zip(names, actual, *others, strict=True):
         assert_no_worse_than_torch(*three, name, floor_eps=floor)
 

@@ -1,7 +1,9 @@
 """The build: settings, the search for tools, and errors of one line."""
 
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,46 @@ def test_cuda_adds_its_files() -> None:
     assert "objects/bindings/cuda.cpp.o" in text
     assert "-lcudart_static" in text
     assert "fast_math" not in text
+
+
+NVCC = """\
+#!/bin/sh
+case "$1" in
+  --version) echo "Cuda compilation tools, release 13.0, V13.0.88" ;;
+  --list-gpu-code) echo "sm_80 sm_89 sm_90 sm_100" ;;
+  --dryrun) echo "#$ TOP={home}" ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+def test_one_architecture_is_planned_without_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From the variable to the commands that ninja would run."""
+    (tmp_path / "lib64").mkdir()
+    (tmp_path / "lib64" / "libcudart_static.a").touch()
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text(NVCC.format(home=tmp_path))
+    nvcc.chmod(0o755)
+    for name, value in {
+        "CUDACXX": str(nvcc),
+        "CUDA_VISIBLE_DEVICES": "",
+        "LRCN_FAST_CUDA": "1",
+        "LRCN_FAST_CUDA_ARCHS": "sm_90a",
+    }.items():
+        monkeypatch.setenv(name, value)
+    made = replace(extension.make_plan(), objects=tmp_path / "objects")
+    (tmp_path / "build.ninja").write_text(made.ninja_file())
+    ninja = [toolchain.find_ninja(), "-C", ROOT, "-f", tmp_path / "build.ninja", "-n", "-v"]
+    commands = [line for line in run(ninja, cwd=ROOT).splitlines() if line.startswith("[")]
+    kernels = [line for line in commands if f"] {nvcc} " in line]
+    assert len(kernels) == len(list((ROOT / "csrc" / "cuda").glob("*.cu"))) > 0
+    for command in kernels:
+        assert re.findall(r"-gencode (\S+)", command) == ["arch=compute_90a,code=sm_90a"]
+    bindings = [line for line in commands if " -c csrc/bindings/" in line]
+    assert bindings and all('-DLRCN_CUDA_ARCHS="sm_90a"' in line for line in bindings)
+    assert f"-L{tmp_path / 'lib64'} -lcudart_static" in commands[-1]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ bool written_before(const Buffer& buffer, const void* p, unsigned bytes) {
 
 void check_alignment(const void* p, unsigned bytes, const char* what) {
   const auto address = reinterpret_cast<std::uintptr_t>(p);
-  if (address % bytes != 0) {
+  if ((address & (bytes - 1)) != 0) {
     fail(std::string("misaligned ") + what + " of " + bytes_of(bytes) + " at " + describe(p) + ": the address is " +
          std::to_string(address % bytes) + " past a multiple of " + std::to_string(bytes));
   }

@@ -1,6 +1,7 @@
 #include "clock.h"
 
 #include <algorithm>
+#include <array>
 
 namespace lrcn_fast::emulator {
 namespace {
@@ -12,16 +13,49 @@ bool in_epochs(const Known& known, Stamp stamp) {
 
 using Agents = std::vector<std::pair<std::uint32_t, Clock>>;
 
-// Sorted, the latest of each, without what the epochs say already.
-void normalize(Known& known) {
-  Agents& agents = known.agents;
-  std::sort(agents.begin(), agents.end());
-  Agents kept;
-  for (std::size_t i = 0; i < agents.size(); ++i) {
-    const bool latest = i + 1 == agents.size() || agents[i + 1].first != agents[i].first;
-    if (latest && !in_epochs(known, {agents[i].first, agents[i].second})) kept.push_back(agents[i]);
+// The latest of each agent of two sorted lists that name an agent once.
+Agents merge(const Agents& a, const Agents& b) {
+  Agents merged;
+  merged.reserve(std::max(a.size(), b.size()));
+  auto i = a.begin(), j = b.begin();
+  while (i != a.end() && j != b.end()) {
+    if (i->first == j->first) {
+      merged.emplace_back(i->first, std::max(i->second, j->second));
+      ++i, ++j;
+    } else {
+      merged.push_back(i->first < j->first ? *i++ : *j++);
+    }
   }
-  agents.swap(kept);
+  merged.insert(merged.end(), i, a.end());
+  merged.insert(merged.end(), j, b.end());
+  return merged;
+}
+
+Agents agents_of(const std::vector<Event>& events) {
+  Agents all, latest;
+  for (const Event& event : events) all.emplace_back(event.stamp.agent, event.stamp.clock);
+  std::sort(all.begin(), all.end());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i + 1 == all.size() || all[i + 1].first != all[i].first) latest.push_back(all[i]);
+  }
+  return latest;
+}
+
+void forget_what_epochs_say(Known& known) {
+  const auto told = [&](const std::pair<std::uint32_t, Clock>& agent) {
+    return in_epochs(known, {agent.first, agent.second});
+  };
+  known.agents.erase(std::remove_if(known.agents.begin(), known.agents.end(), told), known.agents.end());
+}
+
+// Threads of a block mostly wait for the same thing with the same knowledge, among threads of other blocks.
+struct Joined {
+  KnownPtr known, other, result;
+};
+Joined& joined_of(const KnownPtr& known, const KnownPtr& other) {
+  static std::array<Joined, 256> recent;
+  const auto number = reinterpret_cast<std::uintptr_t>(known.get()) * 31 + reinterpret_cast<std::uintptr_t>(other.get());
+  return recent[number / 16 % recent.size()];
 }
 
 }  // namespace
@@ -54,31 +88,26 @@ KnownPtr join(const std::vector<Event>& events, bool with_stamps) {
     for (std::size_t b = 0; b < joined->epochs.size(); ++b) {
       joined->epochs[b] = std::max(joined->epochs[b], other.epochs[b]);
     }
-    joined->agents.insert(joined->agents.end(), other.agents.begin(), other.agents.end());
+    joined->agents = merge(joined->agents, other.agents);
   }
-  if (with_stamps) {
-    for (const Event& event : events) joined->agents.emplace_back(event.stamp.agent, event.stamp.clock);
-  }
-  normalize(*joined);
+  if (with_stamps) joined->agents = merge(joined->agents, agents_of(events));
+  forget_what_epochs_say(*joined);
   return joined;
 }
 
 KnownPtr join(const KnownPtr& known, const KnownPtr& other) {
   if (known == other) return known;
-  // Threads of a block mostly wait for the same thing with the same knowledge.
-  static KnownPtr last_known, last_other, last_result;
-  if (known != last_known || other != last_other) {
-    last_result = join({Event{known}, Event{other}}, false);
-    last_known = known;
-    last_other = other;
+  Joined& joined = joined_of(known, other);
+  if (known != joined.known || other != joined.other) {
+    joined = {known, other, join({Event{known}, Event{other}}, false)};
   }
-  return last_result;
+  return joined.result;
 }
 
 KnownPtr with_epoch(const KnownPtr& known, std::uint32_t block, std::uint32_t epoch) {
   auto next = std::make_shared<Known>(*known);
   next->epochs[block] = epoch;
-  normalize(*next);
+  forget_what_epochs_say(*next);
   return next;
 }
 

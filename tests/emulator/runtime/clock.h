@@ -15,6 +15,8 @@ namespace lrcn_fast::emulator {
 
 using Clock = std::uint64_t;
 
+constexpr std::uint32_t kNobody = 0xffffffff;
+
 struct Stamp {
   std::uint32_t agent;
   Clock clock;

@@ -37,8 +37,10 @@ void check_source(const Target& source) {
 // Ends a copy at some later time; the block that it goes to must still be there.
 void later(std::function<void()> end) { launch->on_their_way.push_back(std::move(end)); }
 
-void arrive(const Target& to, const std::vector<unsigned char>& value, const KnownPtr& known, Stamp stamp) {
-  check_write(to, {stamp, known.get(), false, true});
+Access of_copy(const Event& issued, Stamp copy) { return {copy, issued.known.get(), false, true, issued.stamp}; }
+
+void arrive(const Target& to, const std::vector<unsigned char>& value, const Event& issued, Stamp copy) {
+  check_write(to, of_copy(issued, copy));
   std::memcpy(to.data, value.data(), value.size());
 }
 
@@ -51,14 +53,14 @@ void check_alive(unsigned block) {
 
 void bring(const Target& to, unsigned block, const Target& from, const void* barrier, bool own) {
   const unsigned issuer = running->block;
-  const KnownPtr known = join({running->release()}, true);
+  const Event issued = running->release();
   const Stamp stamp = next_of(issuer, barrier);
   later([=] {
     check_alive(issuer);
     check_alive(block);
-    check_read(from, {stamp, known.get(), false, true});
-    arrive(to, {from.data, from.data + from.bytes}, known, stamp);
-    complete(barrier, {known, stamp}, to.bytes, own);
+    check_read(from, of_copy(issued, stamp));
+    arrive(to, {from.data, from.data + from.bytes}, issued, stamp);
+    complete(barrier, issued, stamp, to.bytes, own);
   });
 }
 
@@ -98,12 +100,12 @@ void store_async(void* p, unsigned rank, const void* from, unsigned bytes, void*
   const auto* first = static_cast<const unsigned char*>(from);
   const std::vector<unsigned char> value(first, first + bytes);
   const unsigned block = running->block - launch->blocks[running->block].rank + rank;
-  const KnownPtr known = join({running->release()}, true);
+  const Event issued = running->release();
   const Stamp stamp = next_of(running->block, signal);
   later([=] {
     check_alive(block);
-    arrive(to, value, known, stamp);
-    complete(signal, {known, stamp}, to.bytes, false);
+    arrive(to, value, issued, stamp);
+    complete(signal, issued, stamp, to.bytes, false);
   });
 }
 
@@ -130,7 +132,7 @@ void copy_bulk_to_global(void* global, const void* shared, unsigned bytes) {
   const Target from = shared_target(shared, running->place.rank, bytes, "copy_bulk_to_global");
   const Target to = global_target(global, bytes, "copy_bulk_to_global", Intent::kWrite);
   check_source(from);
-  const KnownPtr known = join({running->release()}, true);
+  const Event issued = running->release();
   const Stamp stamp = next_of(running->block, running);
   const unsigned block = running->block;
   const auto count = running->bulk_copies.on_their_way;
@@ -138,8 +140,8 @@ void copy_bulk_to_global(void* global, const void* shared, unsigned bytes) {
   ++*count;
   later([=] {
     check_alive(block);
-    check_read(from, {stamp, known.get(), false, true});
-    arrive(to, {from.data, from.data + from.bytes}, known, stamp);
+    check_read(from, of_copy(issued, stamp));
+    arrive(to, {from.data, from.data + from.bytes}, issued, stamp);
     --*count;
   });
 }

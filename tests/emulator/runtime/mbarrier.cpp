@@ -89,12 +89,14 @@ void mbarrier_wait(void* barrier, unsigned parity, bool cluster) {
   if (known != nullptr) running->acquire(known);
 }
 
-void complete(const void* barrier, const Event& event, unsigned bytes, bool own) {
+void complete(const void* barrier, const Event& issued, Stamp copy, unsigned bytes, bool own) {
   const auto found = launch->mbarriers.find(barrier);
   if (found == launch->mbarriers.end()) fail("a copy ends at " + describe(barrier) + ", which is no mbarrier");
   Mbarrier& state = found->second;
   state.bytes -= bytes;
-  (own ? state.own : state.peers).push_back(event);
+  std::vector<Event>& events = own ? state.own : state.peers;
+  events.push_back(issued);
+  events.push_back({issued.known, copy});
   end_phase_if_complete(state);
 }
 

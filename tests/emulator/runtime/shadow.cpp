@@ -29,7 +29,7 @@ std::vector<std::vector<Reader>>& reader_lists() {
 
 // Strong accesses of a place never race with each other.
 bool ordered(const Access& access, Stamp other, bool other_strong) {
-  return other.agent == access.stamp.agent || (access.strong && other_strong) || access.known->covers(other);
+  return other.agent == access.stamp.agent || (access.strong && other_strong) || access.knows(other);
 }
 
 // A bulk copy reads past the order of the threads: their writes must have been fenced for it.
@@ -42,7 +42,7 @@ bool fenced_for_copies(const Access& access, Stamp write) {
 
 void remember_reader(Cell& cell, const Access& access) {
   const Stamp now = access.stamp;
-  if (cell.reader == 0 || cell.reader == now.agent + 1 || access.known->covers({cell.reader - 1, cell.read})) {
+  if (cell.reader == 0 || cell.reader == now.agent + 1 || access.knows({cell.reader - 1, cell.read})) {
     cell.reader = now.agent + 1;
     cell.read = now.clock;
     cell.flags = static_cast<std::uint8_t>((cell.flags & ~kStrongRead) | (access.strong ? kStrongRead : 0));

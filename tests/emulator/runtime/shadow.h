@@ -40,6 +40,11 @@ struct Access {
   const Known* known;
   bool strong = false;
   bool async = false;
+  Stamp issuer{kNobody, 0};  // of an asynchronous copy: what this thread did up to this clock is known too
+
+  bool knows(Stamp other) const {
+    return (other.agent == issuer.agent && other.clock <= issuer.clock) || known->covers(other);
+  }
 };
 
 struct Target {

@@ -152,8 +152,8 @@ void leave(Wait wait);
 void wake(unsigned thread);
 inline void changed() { launch->idle_polls = 0; }
 
-// Bytes have come at a barrier. What the event brings is known to who waits there, with `own` also to those
-// who wait at the scope of the block.
-void complete(const void* barrier, const Event& event, unsigned bytes, bool own);
+// Bytes of a copy have come at a barrier. What was issued before the copy, and the copy itself, is known to who
+// waits there, with `own` also to those who wait at the scope of the block.
+void complete(const void* barrier, const Event& issued, Stamp copy, unsigned bytes, bool own);
 
 }  // namespace lrcn_fast::emulator

@@ -51,6 +51,13 @@ void body() {
   running->fiber.leave();
 }
 
+// Nobody has changed what they read, but a kernel may read a place several times and go on.
+void resume_unchanged(Launch& l) {
+  constexpr unsigned kRounds = 64;
+  if (++l.idle_rounds > kRounds) return;
+  for (Location& location : l.locations) resume_readers(location);
+}
+
 void step(Launch& l) {
   if (!l.on_their_way.empty() && (l.ready.empty() || l.draw(8) == 0)) {
     auto& chosen = l.on_their_way[l.draw(static_cast<unsigned>(l.on_their_way.size()))];
@@ -61,6 +68,7 @@ void step(Launch& l) {
     arrive();
     return;
   }
+  if (l.ready.empty()) resume_unchanged(l);
   const std::uint64_t patience = 20000 + std::uint64_t{1000} * (l.threads.size() - l.ended);
   if (l.ready.empty() || l.idle_polls > patience) throw std::runtime_error(deadlock());
 

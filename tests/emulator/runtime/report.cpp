@@ -19,6 +19,7 @@ std::string waits(const Thread& thread) {
              " needs " + std::to_string(barrier.pending) + " arrivals and " + std::to_string(barrier.bytes) + " bytes)";
     }
     case Wait::kPoll:
+    case Wait::kUnchanged:
     case Wait::kNone:
       return "polling " + (thread.waits_at == nullptr ? "nothing" : describe(thread.waits_at));
     case Wait::kEnded:

@@ -17,14 +17,14 @@
 
 namespace lrcn_fast::emulator {
 
-enum class Wait { kNone, kPoll, kBlockBarrier, kMeeting, kClusterBarrier, kMbarrier, kEnded };
+enum class Wait { kNone, kPoll, kUnchanged, kBlockBarrier, kMeeting, kClusterBarrier, kMbarrier, kEnded };
 
 struct Thread {
   Place place;
   unsigned id, block, warp;
   Fiber fiber;
   Wait wait = Wait::kNone;
-  const void* waits_at = nullptr;    // kPoll, kMbarrier
+  const void* waits_at = nullptr;    // kPoll, kUnchanged, kMbarrier
   const char* waits_with = nullptr;  // kMeeting
 
   KnownPtr known;
@@ -34,6 +34,9 @@ struct Thread {
   Clock async_fence = 0;  // before this clock, visible to bulk copies
   KnownPtr async_fence_known;
   unsigned loads = 0;
+  // What the last strong load brought, the newest there was: bringing it again is what waiting looks like.
+  const void* newest_of = nullptr;
+  std::uint64_t newest = 0;
   bool waited_for_previous = false;
   bool cluster_arrived = false;
   unsigned cluster_phase = 0;  // that it waits for next
@@ -106,7 +109,8 @@ struct Location {
     Stamp stamp;
     std::uint64_t version;
   };
-  std::vector<Sight> sights;  // who has read which version last
+  std::vector<Sight> sights;      // who has read which version last
+  std::vector<unsigned> waiting;  // kUnchanged
 };
 
 struct Agent {
@@ -130,6 +134,7 @@ struct Launch {
   std::vector<unsigned> ready;
   unsigned ended = 0;
   std::uint64_t idle_polls = 0;  // since the last time that anything changed
+  unsigned idle_rounds = 0;      // since then, of all that waited for a change of one place
   std::minstd_rand random;
   std::string error;
 
@@ -150,7 +155,9 @@ Access plain();
 // Lets others run; `wait` says for what, and who waits must be woken. kPoll and kNone are ready at once.
 void leave(Wait wait);
 void wake(unsigned thread);
-inline void changed() { launch->idle_polls = 0; }
+// Whom a place kept waiting, because nothing changed there.
+void resume_readers(Location& location);
+inline void changed() { launch->idle_polls = launch->idle_rounds = 0; }
 
 // Bytes of a copy have come at a barrier. What was issued before the copy, and the copy itself, is known to who
 // waits there, with `own` also to those who wait at the scope of the block.

@@ -76,11 +76,30 @@ void append(Location& location, const void* bytes, KnownPtr published) {
   }
   std::memcpy(const_cast<void*>(location.p), bytes, location.bytes);
   changed();
+  resume_readers(location);
+}
+
+// A thread that gets the same newest value again would only ask on.
+void wait_for_change(Location& location, std::uint64_t chosen, std::uint64_t newest) {
+  const bool waits = chosen == newest && running->newest_of == location.p && running->newest == newest;
+  running->newest_of = chosen == newest ? location.p : nullptr;
+  running->newest = newest;
+  if (!waits) return;
+  location.waiting.push_back(running->id);
+  leave(Wait::kUnchanged);
 }
 
 KnownPtr released() { return join({running->release()}, true); }
 
 }  // namespace
+
+void resume_readers(Location& location) {
+  for (const unsigned thread : location.waiting) {
+    launch->threads[thread].wait = Wait::kNone;
+    launch->ready.push_back(thread);
+  }
+  location.waiting.clear();
+}
 
 void load_strong(const void* p, void* to, unsigned bytes, bool acquire) {
   running->waits_at = p;
@@ -101,12 +120,11 @@ void load_strong(const void* p, void* to, unsigned bytes, bool acquire) {
   std::memcpy(to, version.bytes, bytes);
   const KnownPtr published = version.published;
   remember(location, chosen);
-  if (published == nullptr) return;
-  if (acquire) {
-    running->acquire(published);
-  } else {
+  if (published != nullptr && acquire) running->acquire(published);
+  if (published != nullptr && !acquire) {
     running->seen = running->seen == nullptr ? published : join(running->seen, published);
   }
+  wait_for_change(location, chosen, newest);
 }
 
 void store_strong(void* p, const void* from, unsigned bytes, bool release) {

@@ -25,7 +25,7 @@ struct GridBackwardShape {
   static_assert(kFinishers <= kWarps, "one round of all warps finishes a slice");
 
   static constexpr std::size_t kOutgoingAt = Product::kWeightBytes + 2 * Product::kPartialBytes;
-  static constexpr std::size_t kCellsAt = kOutgoingAt + sizeof(T) * kWarps * 128;
+  static constexpr std::size_t kCellsAt = kOutgoingAt + sizeof(T) * kFinishers * 128;
   static std::size_t shared_bytes(std::int64_t batch) {
     const std::int64_t slices = (batch + kRows - 1) / kRows;
     return kCellsAt + static_cast<std::size_t>(slices * kRows * kUnits) * sizeof(SumOf<P>);

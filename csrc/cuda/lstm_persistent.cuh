@@ -43,8 +43,8 @@ Status launch_grid(void (*kernel)(Call), const Call& call, void* arriving, std::
   shape.threads = Shape::Product::kThreads;
   shape.shared_bytes = Shape::shared_bytes(call.args.shape.batch);
   shape.all_at_once = true;
-  fitted = hidden <= Shape::kHidden && hidden * static_cast<std::int64_t>(sizeof(typename Shape::T)) % 16 == 0 &&
-           reinterpret_cast<std::uintptr_t>(arriving) % 16 == 0;
+  // Eights of units leave together, in words of 16 bytes.
+  fitted = hidden <= Shape::kHidden && hidden % 8 == 0 && reinterpret_cast<std::uintptr_t>(arriving) % 16 == 0;
   if (!fitted) return Status::kOk;
   Launcher<Call> launcher(kernel, shape);
   fitted = launcher.fits();

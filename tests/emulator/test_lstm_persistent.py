@@ -1,22 +1,26 @@
 """The kernels that stay for a whole sequence, on the CPU, against the reference.
 
-Every variant that is compiled runs forward and backward. An absent word or buffer is NaN, so a
+Every variant that is compiled runs in one of its arithmetics. An absent word or buffer is NaN, so a
 state that is read too early, too late or from the wrong place shows.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from tests.emulator import lstm
 from tests.emulator.module import emulator
 from tests.emulator.test_lstm import ARITHMETICS, check, loop
-from tests.helpers.cases import Case, build
+from tests.helpers.cases import CASES, Case, Tensors, build
+from tests.helpers.tolerance import assert_bitwise_equal
 
 ROOT = Path(__file__).resolve().parents[2]
-TENSOR_CORES = [name for name in ARITHMETICS if name not in ("float32", "float64")]
+HALVES = ("float16", "bfloat16")
+TENSOR_CORES = (*HALVES, "tf32", "tf32x3")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def variants() -> list[Variant]:
     for kind, direction, family, rows in re.findall(
         r"#define LRCN_(CLUSTER|GRID)_(FORWARD|BACKWARD)_(HALF|TF32)\(X\)(.*)", text
     ):
-        names = ("float16", "bfloat16") if family == "HALF" else ("tf32", "tf32x3")
+        names = HALVES if family == "HALF" else TENSOR_CORES[2:]
         chunk = 32 if family == "HALF" else 16
         for position, row in enumerate(re.findall(r"X\(([^)]*)\)", rows)):
             numbers = [int(number) for number in row.split(",")]
@@ -59,30 +63,158 @@ def variants() -> list[Variant]:
 
 
 VARIANTS = variants()
+KINDS = [(kernel, backward) for kernel in (lstm.CLUSTER, lstm.GRID) for backward in (False, True)]
+
+
+def rotated() -> list[Variant]:
+    """Every row of lstm_variants.h once, its two arithmetics in turn."""
+    return [
+        v
+        for v in VARIANTS
+        if v.arithmetic == (HALVES if v.arithmetic in HALVES else TENSOR_CORES[2:])[v.position % 2]
+    ]
+
+
+def smallest(kernel: int, backward: bool, arithmetic: str) -> Variant:
+    wanted = (kernel, backward, arithmetic, 0)
+    return next(v for v in VARIANTS if (v.kernel, v.backward, v.arithmetic, v.position) == wanted)
+
+
+def run_on(x: Tensors, variant: Variant, seed: int, saved: tuple[Tensor, ...] = ()) -> tuple:
+    """What the variant makes of ``x``; ``saved`` by a forward, for those that walk back."""
+    emulator().set_seed(seed)
+    tf32, kernel = ARITHMETICS[variant.arithmetic][1], (variant.kernel, variant.position)
+    if variant.backward:
+        actual = lstm.backward(x, *saved, tf32, kernel)
+    else:
+        actual = lstm.forward(x, tf32, kernel=kernel)
+    # A launcher that refuses leaves the sequence to the kernels of one step.
+    kind = "Cluster" if variant.kernel == lstm.CLUSTER else "Grid"
+    direction = "Backward" if variant.backward else "Forward"
+    launched = emulator().last_launch()
+    assert launched == f"lrcn_fast::cuda::{kind}{direction}", launched
+    return actual
 
 
 def run(case: Case, variant: Variant, seed: int = 0) -> None:
-    dtype, tf32 = ARITHMETICS[variant.arithmetic]
+    dtype = ARITHMETICS[variant.arithmetic][0]
     forward, exact_forward, backward, exact_backward = loop(case, dtype)
-    x = build(case, dtype)
-    emulator().set_seed(seed)
-    kernel = (variant.kernel, variant.position)
+    actual = run_on(build(case, dtype), variant, seed, (forward[4], forward[3]))
     if variant.backward:
-        actual = lstm.backward(x, forward[4], forward[3], tf32, kernel)
         check(lstm.BACKWARD, actual, backward, exact_backward, arithmetic=variant.arithmetic)
     else:
-        actual = lstm.forward(x, tf32, kernel=kernel)
         check(lstm.FORWARD, actual, forward, exact_forward, arithmetic=variant.arithmetic)
 
 
 def test_all_variants_are_found() -> None:
-    assert len(VARIANTS) == len(set(map(str, VARIANTS))) > 40
+    assert len(VARIANTS) == len(set(map(str, VARIANTS))) == 2 * len(rotated()) > 40
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.hidden <= 256], ids=str)
+@pytest.mark.parametrize("variant", [v for v in rotated() if v.hidden <= 256], ids=str)
 def test_variant(variant: Variant) -> None:
     """Ragged and with resets, more rows than a slice, and units that the blocks do not fill."""
     hidden = variant.hidden - 8
     batch = variant.rows + 3
     lengths = tuple((5 * n) % 4 for n in range(batch))
     run(Case(str(variant), T=3, B=batch, H=hidden, cont="random", lengths=lengths), variant, 1)
+
+
+@pytest.mark.parametrize("variant", [v for v in rotated() if v.hidden > 256], ids=str)
+def test_large_variant(variant: Variant) -> None:
+    """With few units: the blocks of a grid are as many as these need."""
+    run(Case("few units", T=3, B=3, H=72, cont="random", lengths=(3, 1, 2)), variant, 2)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_weights_that_registers_do_not_hold(backward: bool) -> None:
+    """Those of the last chunks, which are zero where a large variant has few units."""
+    variant = next(
+        v
+        for v in VARIANTS
+        if (v.kernel, v.backward, v.arithmetic, v.hidden)
+        == (lstm.CLUSTER, backward, "float16", 512)
+    )
+    run(Case("many units", T=2, B=2, H=504), variant, 3)
+
+
+ROWS = [case for case in CASES if not case.P and case.B]
+
+
+@pytest.mark.parametrize("arithmetic", ["float16", "tf32"])
+@pytest.mark.parametrize("case", ROWS, ids=str)
+def test_case_on_a_cluster(case: Case, arithmetic: str) -> None:
+    for backward in (False, True):
+        run(case, smallest(lstm.CLUSTER, backward, arithmetic), sum(map(ord, case.name)))
+
+
+@pytest.mark.parametrize("arithmetic", ["float16", "tf32"])
+@pytest.mark.parametrize("case", ROWS, ids=str)
+def test_case_on_a_grid(case: Case, arithmetic: str) -> None:
+    """A grid takes only eights of units: the next such width."""
+    wide = replace(case, H=(case.H + 7) // 8 * 8)
+    # The weights of tf32 leave room for the cells of few slices on the way back.
+    ways = (False,) if case.name == "many_streams" and arithmetic == "tf32" else (False, True)
+    for backward in ways:
+        run(wide, smallest(lstm.GRID, backward, arithmetic), sum(map(ord, case.name)))
+
+
+@pytest.mark.parametrize("kernel, backward", KINDS)
+def test_the_order_of_threads_does_not_matter(kernel: int, backward: bool) -> None:
+    """Three slices, of which the last is not full."""
+    lengths = tuple((3 * n) % 6 for n in range(19))
+    case = Case("orders", T=5, B=19, H=24, cont="random", lengths=lengths, reverse=True)
+    for seed in range(4):
+        run(case, smallest(kernel, backward, "float16"), seed)
+
+
+def all_ones(tensor: Tensor) -> Tensor:
+    """The NaN that also stands for a word that is not there yet."""
+    integer = torch.int16 if tensor.element_size() == 2 else torch.int32
+    return torch.full_like(tensor.view(integer), -1).view(tensor.dtype)
+
+
+@pytest.mark.parametrize("arithmetic", TENSOR_CORES)
+@pytest.mark.parametrize("kernel", [lstm.CLUSTER, lstm.GRID])
+def test_inputs_that_look_absent_are_taken_as_they_are(kernel: int, arithmetic: str) -> None:
+    """Row 0 starts anew and never sees its state, 1 carries it on, 2 has no step, 3 bad gates."""
+    clean = build(
+        Case("absent", T=3, B=5, H=16, lengths=(3, 3, 0, 3, 2)), ARITHMETICS[arithmetic][0]
+    )
+    assert clean.h0 is not None and clean.c0 is not None
+    clean.cont = torch.ones(3, 5, dtype=torch.bool)
+    clean.cont[0, 0] = False
+    dirty = replace(clean, h0=clean.h0.clone(), c0=clean.c0.clone(), gates=clean.gates.clone())
+    for state in (dirty.h0, dirty.c0):
+        state[:3] = all_ones(state[:3])
+    dirty.gates[:, 3] = all_ones(dirty.gates[:, 3])
+    variant = smallest(kernel, False, arithmetic)
+    expected, actual = (run_on(x, variant, 4) for x in (clean, dirty))
+    for name, ours, wanted in zip(lstm.FORWARD, actual, expected):
+        for row in (0, 4):
+            assert_bitwise_equal(
+                ours[..., row, :].contiguous(), wanted[..., row, :].contiguous(), name
+            )
+        assert ours[..., 1, :].isnan().all() or name == "activations"
+    assert_bitwise_equal(actual[1][2], dirty.h0[2], "h_n of the row without a step")
+    assert actual[0][:, 3].isnan().all()
+
+    grads = replace(clean, grad_output=clean.grad_output.clone())
+    grads.grad_output[:, 3] = all_ones(grads.grad_output[:, 3])
+    variant = smallest(kernel, True, arithmetic)
+    saved = expected[4], expected[3]
+    expected, actual = (run_on(x, variant, 4, saved) for x in (clean, grads))
+    for name, ours, wanted in zip(lstm.BACKWARD[:3], actual, expected):
+        for row in (0, 1, 2, 4):
+            assert_bitwise_equal(
+                ours[..., row, :].contiguous(), wanted[..., row, :].contiguous(), name
+            )
+    assert actual[1][3].isnan().all()
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_grid_refuses_eights_that_are_not_full(backward: bool) -> None:
+    """Units past the last would be written over the next row: the kernels of one step take over."""
+    variant = smallest(lstm.GRID, backward, "tf32")
+    case = Case("half an eight", T=2, B=3, H=12)
+    with pytest.raises(AssertionError, match="Step"):
+        run(case, variant)

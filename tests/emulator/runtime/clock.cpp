@@ -54,7 +54,8 @@ struct Joined {
 };
 Joined& joined_of(const KnownPtr& known, const KnownPtr& other) {
   static std::array<Joined, 256> recent;
-  const auto number = reinterpret_cast<std::uintptr_t>(known.get()) * 31 + reinterpret_cast<std::uintptr_t>(other.get());
+  const auto number =
+      reinterpret_cast<std::uintptr_t>(known.get()) * 31 + reinterpret_cast<std::uintptr_t>(other.get());
   return recent[number / 16 % recent.size()];
 }
 

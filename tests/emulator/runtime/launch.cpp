@@ -31,6 +31,7 @@ constexpr std::size_t kMostThreadsAtOnce = 1 << 16;
 
 std::uint32_t seed = 0;
 std::size_t shared_bytes_of_last = 0;
+std::string last;
 
 std::string readable(const char* mangled) {
   int status = 0;
@@ -96,6 +97,9 @@ void step(Launch& l) {
 
 void set_seed(std::uint32_t value) { seed = value; }
 std::size_t last_shared_bytes() { return shared_bytes_of_last; }
+const std::string& last_launch() { return last; }
+
+bool refuses(const Shape& shape) { return reason_to_refuse(shape) != nullptr; }
 
 const Place& place() { return running->place; }
 unsigned char* shared_memory() { return launch->blocks[running->block].shared; }
@@ -132,7 +136,8 @@ Status run(const Shape& shape, const char* params_type, const std::function<void
     refusal = reason;
     return Status::kLaunchFailed;
   }
-  const std::string name = "launch of " + readable(params_type) + ": ";
+  last = readable(params_type);
+  const std::string name = "launch of " + last + ": ";
   const std::size_t threads = std::size_t{shape.threads} * shape.blocks[0] * shape.blocks[1] * shape.blocks[2];
   if (threads > kMostThreadsAtOnce) {
     throw std::runtime_error(name + std::to_string(threads) + " threads are more than the emulator runs at once");

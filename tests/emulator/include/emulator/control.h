@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 // What a test chooses for the launches that follow.
 
@@ -16,5 +17,8 @@ void set_compute_capability(int capability);
 std::size_t last_shared_bytes();
 // Of the emulated GPU: what tiles are chosen for. Blocks run all at once however many there are.
 void set_multiprocessors(int count);
+
+// The type of the parameters of the last launch: which kernel a launcher chose.
+const std::string& last_launch();
 
 }  // namespace lrcn_fast::emulator

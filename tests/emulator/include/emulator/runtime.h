@@ -20,6 +20,7 @@ struct Shape {
 };
 
 Status run(const Shape& shape, const char* params_type, const std::function<void()>& kernel);
+bool refuses(const Shape& shape);
 int compute_capability();
 int multiprocessors();
 

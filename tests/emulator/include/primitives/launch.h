@@ -29,18 +29,21 @@ class Launcher {
   Launcher(void (*kernel)(Params), const LaunchShape& shape) : kernel_(kernel), shape_(shape) {}
 
   Status operator()(const Params& params, bool overlaps_previous, void*) {
-    const emulator::Shape emulated = {{shape_.blocks_x, shape_.blocks_y, shape_.blocks_z},
-                                      shape_.threads,
-                                      shape_.shared_bytes,
-                                      shape_.cluster,
-                                      overlaps_previous};
-    return emulator::run(emulated, typeid(Params).name(), [&] { kernel_(params); });
+    return emulator::run(emulated(overlaps_previous), typeid(Params).name(), [&] { kernel_(params); });
   }
 
   // All blocks of a launch are alive at once here.
-  bool fits() const { return shape_.cluster == 1 || compute_capability() >= 90; }
+  bool fits() const { return !emulator::refuses(emulated(false)); }
 
  private:
+  emulator::Shape emulated(bool overlaps_previous) const {
+    return {{shape_.blocks_x, shape_.blocks_y, shape_.blocks_z},
+            shape_.threads,
+            shape_.shared_bytes,
+            shape_.cluster,
+            overlaps_previous};
+  }
+
   void (*kernel_)(Params);
   LaunchShape shape_;
 };

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "emulator/qualifiers.h"
 
@@ -37,6 +38,14 @@ bfloat16_t to_bfloat16(float v);
 
 template <class T>
 T to_storage(Real<T> v) {
+  return v;
+}
+// The device's arithmetic makes this NaN alone, where the host's keeps the payload of its operand.
+template <>
+inline float to_storage<float>(float v) {
+  constexpr std::uint32_t kNan = 0x7fffffff;
+  if (v == v) return v;
+  std::memcpy(&v, &kNan, sizeof(v));
   return v;
 }
 template <>

@@ -141,17 +141,15 @@ def mutants() -> ModuleType:
     # The bindings of other kernels name types, which one process can do only once.
     own = {f"cuda_{ARITHMETIC}", "bindings_kernels"}
     objects = [path for path in FOLDER.glob("*.o") if path.stem not in own]
-    command = [*find_compiler().command, f"-I{MUTANTS}", "-I.", *FLAGS, "-O1"]
+    # Before the other folders, so that the copies are found first.
+    flags = [f"-I{MUTANTS}", "-I.", *FLAGS, "-O1", "-shared", "-include", str(MUTANTS / "fault.h")]
+    command = [*find_compiler().command, *flags]
     MUTANTS.mkdir(parents=True, exist_ok=True)
     with open(MUTANTS / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _write_sources()
         subprocess.run(
-            [
-                *command,
-                *["-include", MUTANTS / "fault.h", "-shared", MUTANTS / "mutants.cpp", *objects],
-                *["-o", module],
-            ],
+            [*command, *map(str, [MUTANTS / "mutants.cpp", *objects]), "-o", str(module)],
             cwd=ROOT,
             check=True,
         )

@@ -16,7 +16,7 @@ DEVICE = ROOT / "csrc" / "cuda" / "primitives"
 EMULATED = ROOT / "tests" / "emulator" / "include" / "primitives"
 HEADERS = sorted(path.name for path in DEVICE.iterdir())
 # Of no use to a kernel.
-INTERNAL = {"shared_address", "peer_address"}
+INTERNAL = {"shared_address", "peer_address", "LaunchConfig"}
 
 
 def names(header: str) -> set[str]:

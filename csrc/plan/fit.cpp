@@ -62,9 +62,9 @@ Fit fit(const GpuProperties& gpu, const LstmProblem& problem, const Variant& var
   if (problem.hidden > variant.capacity()) {
     return refuse(fit, Fit::kTooLarge, "room for H=%lld", number(variant.capacity()));
   }
-  if (grid && problem.hidden * variant.element_bytes % 16 != 0) {
-    return refuse(fit, Fit::kUnaligned, "a row of %lld bytes is no multiple of 16",
-                  number(problem.hidden * variant.element_bytes));
+  // Eights of units leave a block together, in words of 16 bytes.
+  if (grid && problem.hidden % 8 != 0) {
+    return refuse(fit, Fit::kUnaligned, "H=%lld is no multiple of 8", number(problem.hidden));
   }
   fit.shared_bytes = variant.shared_bytes(problem.batch);
   if (fit.shared_bytes > gpu.shared_bytes_per_block) {

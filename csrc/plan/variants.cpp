@@ -57,7 +57,7 @@ std::int64_t Variant::shared_bytes(std::int64_t batch) const {
            barriers;
   }
   const std::int64_t slices = (batch + rows() - 1) / rows();
-  const std::int64_t outgoing = element_bytes * (backward ? kWarps * 128 : rows() * units());
+  const std::int64_t outgoing = element_bytes * rows() * units() * gates;
   return weight_bytes() + 2 * partial_bytes() + outgoing + slices * rows() * units() * 4;
 }
 

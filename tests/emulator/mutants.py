@@ -153,7 +153,7 @@ def mutants() -> ModuleType:
             cwd=ROOT,
             check=True,
         )
-    spec = importlib.util.spec_from_file_location("lrcn_fast_emulator", module)
+    spec = importlib.util.spec_from_file_location("mutants.lrcn_fast_emulator", module)
     assert spec is not None and spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)

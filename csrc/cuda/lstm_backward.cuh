@@ -27,9 +27,11 @@ struct BackwardStep {
   void* grad_cell;  // (B, H) of the type of sums: the gradient handed back to the step before
 };
 
-// Gate gradients of one unit at one step.
+// Gate gradients of one unit at one step. recurrent: the gradient at its h that the product has found; of_output:
+// see UnitBackward.
 template <class T, class Sum>
-__device__ void unit_backward(const BackwardStep& step, const RowStep& row, std::int64_t unit, Sum grad_h) {
+__device__ void unit_backward(const BackwardStep& step, const RowStep& row, std::int64_t unit, Sum recurrent,
+                              bool of_output) {
   const LstmBackward& args = step.args;
   const LstmShape& shape = args.shape;
   const std::int64_t hidden = shape.hidden, at = row.b * hidden + unit, frame = frame_of(shape, row.t, row.b);
@@ -42,45 +44,29 @@ __device__ void unit_backward(const BackwardStep& step, const RowStep& row, std:
     return;
   }
 
-  const T* activations = static_cast<const T*>(args.activations) + frame * 4 * hidden + unit;
-  const T* cells = static_cast<const T*>(args.cells) + unit;
-  const Sum i = to_real(load_constant(activations));
-  const Sum f = to_real(load_constant(activations + hidden));
-  const Sum g = to_real(load_constant(activations + 2 * hidden));
-  const Sum o = to_real(load_constant(activations + 3 * hidden));
-  const Sum tanh_c = hyperbolic_tangent(to_real(load_constant(cells + frame * hidden)));
-  Sum c_before = 0;
-  if (row.carried) {
-    c_before = row.begins ? to_real(element_or_zero<T>(args.c0, at))
-                          : to_real(load_constant(cells + frame_of(shape, step_before(shape, row.t), row.b) * hidden));
-  }
-
-  Sum* handed_back = static_cast<Sum*>(step.grad_cell) + at;
-  Sum grad_c = row.ends ? to_real(element_or_zero<T>(args.grad_c_n, at)) : load(handed_back);
-  grad_c += grad_h * o * (1 - tanh_c * tanh_c);
-  if (args.grad_cells != nullptr) {
-    const std::int64_t offset = row.t * args.grad_cells_step + row.b * args.grad_cells_row + unit;
-    grad_c += to_real(load_constant(static_cast<const T*>(args.grad_cells) + offset));
-  }
-  store(grad_gates, to_storage<T>(grad_c * g * i * (1 - i)));
-  store(grad_gates + hidden, to_storage<T>(grad_c * c_before * f * (1 - f)));
-  store(grad_gates + 2 * hidden, to_storage<T>(grad_c * i * (1 - g * g)));
-  store(grad_gates + 3 * hidden, to_storage<T>(grad_h * tanh_c * o * (1 - o)));
-  const Sum grad_c_before = row.carried ? grad_c * f : Sum(0);
-  store(handed_back, grad_c_before);
-  if (row.begins) store(static_cast<T*>(args.grad_c0) + at, to_storage<T>(grad_c_before));
+  UnitBackward<T> of_unit;
+  of_unit.load(args, row.t, row.b, unit, row.length, row.begins, row.ends, of_output);
+  Sum* grad_cell = static_cast<Sum*>(step.grad_cell) + at;
+  Sum grad_c = row.ends ? Sum(0) : load(grad_cell);
+  Sum grads[4];
+  of_unit.retreat(recurrent, grad_c, grads);
+  for (int q = 0; q < 4; ++q) store_real(grad_gates + q * hidden, grads[q]);
+  store(grad_cell, grad_c);
+  if (row.begins) store_real(static_cast<T*>(args.grad_c0) + at, grad_c);
 }
 
-// Gradient at the state of step t: what the step after handed back (sum), and what the caller gave.
+// What the step after handed back to the state of step t.
+template <class Sum>
+__device__ Sum handed_back(const LstmShape& shape, const RowStep& row, Sum sum) {
+  if (!row.active || row.ends) return 0;
+  return carried_into(shape, step_after(shape, row.t), row.b, row.length) ? sum : Sum(0);
+}
+
+// Gradient at the projected state of step t: that, and what the caller gave.
 template <class T, class Sum>
 __device__ Sum state_gradient(const LstmBackward& args, const RowStep& row, std::int64_t column, Sum sum) {
-  const std::int64_t width = args.shape.projected;
-  Sum grad = 0;
-  if (row.ends) {
-    grad = to_real(element_or_zero<T>(args.grad_h_n, row.b * width + column));
-  } else if (carried_into(args.shape, step_after(args.shape, row.t), row.b, row.length)) {
-    grad = sum;
-  }
+  Sum grad = handed_back(args.shape, row, sum);
+  if (row.ends) grad += to_real(element_or_zero<T>(args.grad_h_n, row.b * args.shape.projected + column));
   if (args.grad_output != nullptr) {
     const std::int64_t offset = row.t * args.grad_output_step + row.b * args.grad_output_row + column;
     grad += to_real(load_constant(static_cast<const T*>(args.grad_output) + offset));
@@ -139,15 +125,12 @@ __global__ void __launch_bounds__(Tile<P, kRows, kColumns, kVector>::kThreads)
       if (row.length > 0 && carried_into(shape, begin, row.b, row.length)) grad = to_storage<T>(sum);
       store(static_cast<T*>(args.grad_h0) + at, grad);
     } else if (projected) {
-      unit_backward<T>(step, row, column, sum);
+      unit_backward<T>(step, row, column, sum, false);
+    } else if (step.target == BackwardStep::kUnits) {
+      unit_backward<T>(step, row, column, handed_back(shape, row, sum), true);
     } else {
-      const Sum grad = row.active ? state_gradient<T>(args, row, column, sum) : Sum(0);
-      if (step.target == BackwardStep::kUnits) {
-        unit_backward<T>(step, row, column, grad);
-      } else {
-        T* grad_hidden = static_cast<T*>(args.grad_hidden) + frame_of(shape, step.t, row.b) * shape.projected;
-        store(grad_hidden + column, to_storage<T>(grad));
-      }
+      T* grad_hidden = static_cast<T*>(args.grad_hidden) + frame_of(shape, step.t, row.b) * shape.projected;
+      store_real(grad_hidden + column, row.active ? state_gradient<T>(args, row, column, sum) : Sum(0));
     }
   }
 }

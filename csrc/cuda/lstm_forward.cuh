@@ -1,7 +1,6 @@
 #pragma once
 
-#include "lstm_scan.cuh"
-#include "numeric.cuh"
+#include "lstm_unit.cuh"
 #include "tile.cuh"
 
 // One step of the recurrence in one launch: the product of the previous states with W_hh, gate math and
@@ -45,19 +44,13 @@ __global__ void __launch_bounds__(Tile<P, kRows, 4, kVector>::kThreads)
   let_next_launch_begin();
 
   // Asked for before the product, so that they are there when it is done.
-  Sum z[StepTile::kItemsOfThread][4];
+  UnitForward<T> units[StepTile::kItemsOfThread];
 #pragma unroll
   for (int n = 0; n < StepTile::kItemsOfThread; ++n) {
     const int item = static_cast<int>(thread_index()) + n * static_cast<int>(StepTile::kThreads);
-    const std::int64_t b = place.first_row + item / 8, unit = place.first_column + item % 8;
-    if (item >= StepTile::kItems || b >= shape.batch || unit >= hidden) continue;
-    const T* gates = static_cast<const T*>(args.gates) + t * args.gates_step + b * args.gates_row + unit;
-    const T* static_gates = static_cast<const T*>(args.static_gates) + b * 4 * hidden + unit;
-#pragma unroll
-    for (int q = 0; q < 4; ++q) {
-      z[n][q] = to_real(load_constant(gates + q * hidden));
-      if (args.static_gates != nullptr) z[n][q] += to_real(load_constant(static_gates + q * hidden));
-    }
+    const std::int64_t unit = place.first_column + item % 8;
+    const RowStep row(shape, t, place.first_row + item / 8);
+    if (item < StepTile::kItems && row.active && unit < hidden) units[n].load(args, t, row.b, unit, row.length);
   }
 
   StepTile tile;
@@ -80,50 +73,27 @@ __global__ void __launch_bounds__(Tile<P, kRows, 4, kVector>::kThreads)
     const std::int64_t unit = place.first_column + item % 8;
     const RowStep row(shape, t, place.first_row + item / 8);
     if (item >= StepTile::kItems || row.b >= shape.batch || unit >= hidden) continue;
-    const std::int64_t at = row.b * hidden + unit, frame = frame_of(shape, t, row.b);
-    Sum* cell = static_cast<Sum*>(step.cell) + at;
-    T* output = step.unprojected == nullptr ? static_cast<T*>(args.output) + frame * width + unit : nullptr;
-    T* cells = args.cells == nullptr ? nullptr : static_cast<T*>(args.cells) + frame * hidden + unit;
-    T* activations =
-        args.activations == nullptr ? nullptr : static_cast<T*>(args.activations) + frame * 4 * hidden + unit;
-
+    const std::int64_t at = row.b * hidden + unit;
+    const bool projects = step.unprojected != nullptr;
     if (step.first && row.length == 0) {
       store(static_cast<T*>(args.c_n) + at, element_or_zero<T>(args.c0, at));
-      if (output != nullptr) store(static_cast<T*>(args.h_n) + at, element_or_zero<T>(args.h0, at));
+      if (!projects) store(static_cast<T*>(args.h_n) + at, element_or_zero<T>(args.h0, at));
     }
-    if (!row.active) {
-      const T zero = to_storage<T>(Sum(0));
-      if (output != nullptr) store(output, zero);
-      if (cells != nullptr) store(cells, zero);
-      for (int q = 0; q < 4 && activations != nullptr; ++q) store(activations + q * hidden, zero);
-      continue;
+    T h = to_storage<T>(Sum(0));
+    if (row.active) {
+      Sum* cell = static_cast<Sum*>(step.cell) + at;
+      Sum c = row.begins ? to_real(element_or_zero<T>(args.c0, at)) : load(cell);
+      const auto recurrent = [&](int q) { return StepTile::sum(item / 8, item % 8, q); };
+      h = units[n].advance(args, t, row.b, unit, row.ends, recurrent, c);
+      store(cell, c);
+      if (row.ends && !projects) store(static_cast<T*>(args.h_n) + at, h);
+    } else {
+      units[n].save_zeros(args, t, row.b, unit);
     }
-
-    // Selected, not multiplied by zero: a NaN of the sequence before must not live on.
-    Sum c = 0;
-    if (row.carried) {
-#pragma unroll
-      for (int q = 0; q < 4; ++q) z[n][q] += StepTile::sum(item / 8, item % 8, q);
-      c = row.begins ? to_real(element_or_zero<T>(args.c0, at)) : load(cell);
-    }
-    const Sum i = sigmoid(z[n][0]), f = sigmoid(z[n][1]), g = hyperbolic_tangent(z[n][2]), o = sigmoid(z[n][3]);
-    c = f * c + i * g;
-    const T h = to_storage<T>(o * hyperbolic_tangent(c));
-
-    store(cell, c);
-    if (output == nullptr) {
+    if (projects) {
       store(static_cast<T*>(step.unprojected) + at, h);
     } else {
-      store(output, h);
-      if (row.ends) store(static_cast<T*>(args.h_n) + at, h);
-    }
-    if (row.ends) store(static_cast<T*>(args.c_n) + at, to_storage<T>(c));
-    if (cells != nullptr) store(cells, to_storage<T>(c));
-    if (activations != nullptr) {
-      store(activations, to_storage<T>(i));
-      store(activations + hidden, to_storage<T>(f));
-      store(activations + 2 * hidden, to_storage<T>(g));
-      store(activations + 3 * hidden, to_storage<T>(o));
+      store(static_cast<T*>(args.output) + frame_of(shape, t, row.b) * width + unit, h);
     }
   }
 }

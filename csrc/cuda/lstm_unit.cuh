@@ -71,8 +71,9 @@ struct UnitBackward {
   Real<T> grad_h, grad_c;  // what the caller gave
   bool carried;
 
+  // of_output: whether h is the output, whose gradients the caller gave; with a projection it is not.
   __device__ void load(const LstmBackward& args, std::int64_t t, std::int64_t b, std::int64_t unit, std::int64_t length,
-                       bool begins, bool ends) {
+                       bool begins, bool ends, bool of_output = true) {
     const LstmShape& shape = args.shape;
     const std::int64_t hidden = shape.hidden, frame = frame_of(shape, t, b), at = b * hidden + unit;
     const T* activations = static_cast<const T*>(args.activations) + frame * 4 * hidden + unit;
@@ -88,7 +89,7 @@ struct UnitBackward {
     c_before = carried ? to_real(before) : Real<T>(0);
     grad_h = 0;
     grad_c = 0;
-    if (args.grad_output != nullptr) {
+    if (of_output && args.grad_output != nullptr) {
       const std::int64_t offset = t * args.grad_output_step + b * args.grad_output_row + unit;
       grad_h = to_real(load_constant(static_cast<const T*>(args.grad_output) + offset));
     }
@@ -97,7 +98,7 @@ struct UnitBackward {
       grad_c = to_real(load_constant(static_cast<const T*>(args.grad_cells) + offset));
     }
     if (!ends) return;
-    grad_h += to_real(element_or_zero<T>(args.grad_h_n, at));
+    if (of_output) grad_h += to_real(element_or_zero<T>(args.grad_h_n, at));
     grad_c += to_real(element_or_zero<T>(args.grad_c_n, at));
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "lstm_backward.cuh"
 #include "lstm_forward.cuh"
@@ -150,14 +151,16 @@ Status run_forward(const LstmForward& args, void* stream) {
 
   const bool vector = rows_of_vectors<T>(shape.projected, shape.weight_hh, args.h0, args.output);
   StepLaunches<ForwardStep> advance(choose_forward<P>(shape.batch, shape.hidden, vector), shape.batch, shape.hidden);
-  StepLaunches<ForwardStep> project(
-      choose_project<P>(rows_of_vectors<T>(shape.hidden, shape.weight_hr, step.unprojected)), shape.batch,
-      shape.projected);
+  std::optional<StepLaunches<ForwardStep>> project;
+  if (projects) {
+    project.emplace(choose_project<P>(rows_of_vectors<T>(shape.hidden, shape.weight_hr, step.unprojected)), shape.batch,
+                    shape.projected);
+  }
   for (std::int64_t n = 0; n < shape.steps; ++n) {
     step.t = shape.reverse ? shape.steps - 1 - n : n;
     step.first = n == 0;
     Status status = advance(step, n > 0, stream);
-    if (status == Status::kOk && projects) status = project(step, true, stream);
+    if (status == Status::kOk && projects) status = (*project)(step, true, stream);
     if (status != Status::kOk) return status;
   }
   return Status::kOk;
@@ -178,16 +181,18 @@ Status run_backward(const LstmBackward& args, const TransposedWeights& weights, 
       choose_backward<P>(shape.batch, shape.projected,
                          rows_of_vectors<T>(4 * shape.hidden, weights.hh, args.grad_gates)),
       shape.batch, shape.projected);
-  StepLaunches<BackwardStep> unproject(
-      choose_backward<P>(shape.batch, shape.hidden, rows_of_vectors<T>(shape.projected, weights.hr, args.grad_hidden)),
-      shape.batch, shape.hidden);
+  std::optional<StepLaunches<BackwardStep>> unproject;
+  if (projects) {
+    const bool vector = rows_of_vectors<T>(shape.projected, weights.hr, args.grad_hidden);
+    unproject.emplace(choose_backward<P>(shape.batch, shape.hidden, vector), shape.batch, shape.hidden);
+  }
   for (std::int64_t n = 0; n < shape.steps; ++n) {
     step.t = shape.reverse ? n : shape.steps - 1 - n;
     step.first = n == 0;
     step.target = projects ? BackwardStep::kState : BackwardStep::kUnits;
     Status status = retreat(step, n > 0, stream);
     step.target = BackwardStep::kProjected;
-    if (status == Status::kOk && projects) status = unproject(step, true, stream);
+    if (status == Status::kOk && projects) status = (*unproject)(step, true, stream);
     if (status != Status::kOk) return status;
   }
   step.t = 0;

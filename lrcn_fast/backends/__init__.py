@@ -6,14 +6,16 @@ first by priority that supports the call. An explicit choice works or raises.
 
 from lrcn_fast.backends.plan import GPUS, Gpu, Plan, plan
 from lrcn_fast.backends.registry import Backend, available, choose, explain, use_backend
-from lrcn_fast.backends.spec import LstmSpec
+from lrcn_fast.backends.spec import LstmSpec, OpSpec, Spec
 
 __all__ = [
     "GPUS",
     "Backend",
     "Gpu",
     "LstmSpec",
+    "OpSpec",
     "Plan",
+    "Spec",
     "available",
     "choose",
     "explain",

@@ -5,7 +5,7 @@ import torch
 from lrcn_fast import _loader
 from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import cuda_archs
-from lrcn_fast.backends.spec import LstmSpec
+from lrcn_fast.backends.spec import Spec
 
 __all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
@@ -33,7 +33,7 @@ def _cuda_obstacle() -> str | None:
     return cuda_archs.missing_for([arch for arch in built.split(";") if arch])
 
 
-def supports(spec: LstmSpec) -> str | None:
+def supports(spec: Spec) -> str | None:
     """Return None, or why the call is not supported."""
     if spec.device_type not in device_types:
         return f"there is no kernel for device type {spec.device_type!r}, only for 'cpu' and 'cuda'"

@@ -1,6 +1,6 @@
 """Plain torch operations, step by step: works everywhere, slowly."""
 
-from lrcn_fast.backends.spec import LstmSpec
+from lrcn_fast.backends.spec import Spec
 
 __all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
@@ -16,6 +16,6 @@ def probe() -> tuple[str, str] | None:
     return None
 
 
-def supports(spec: LstmSpec) -> str | None:
+def supports(spec: Spec) -> str | None:
     """Return None, or why the call is not supported."""
     return None if spec.dtype.is_floating_point else f"dtype {spec.dtype} is not a floating one"

@@ -12,7 +12,7 @@ from lrcn_fast import env
 from lrcn_fast.backends import native, reference, triton
 from lrcn_fast.backends.plan import Gpu
 from lrcn_fast.backends.plan import plan as plan_on
-from lrcn_fast.backends.spec import LstmSpec
+from lrcn_fast.backends.spec import LstmSpec, Spec
 
 __all__ = ["Backend", "available", "choose", "explain", "use_backend"]
 
@@ -29,7 +29,7 @@ class Backend(Protocol):
     def probe(self) -> tuple[str, str] | None:
         """Return None where the backend is available, else the reason and what to do about it."""
 
-    def supports(self, spec: LstmSpec) -> str | None:
+    def supports(self, spec: Spec) -> str | None:
         """Return None, or why the call is not supported."""
 
 
@@ -95,7 +95,7 @@ def use_backend(name: str) -> Iterator[None]:
             _override = next(reversed(_entered.values()), None)
 
 
-def choose(spec: LstmSpec, requested: str | None = None) -> Backend:
+def choose(spec: Spec, requested: str | None = None) -> Backend:
     """Return the backend that runs a call.
 
     Args:
@@ -124,7 +124,7 @@ def choose(spec: LstmSpec, requested: str | None = None) -> Backend:
 
 
 def explain(
-    spec: LstmSpec | None = None,
+    spec: Spec | None = None,
     *,
     batch: int | None = None,
     steps: int | None = None,
@@ -164,9 +164,11 @@ def explain(
     return "\n".join(lines)
 
 
-def _plans(spec: LstmSpec | None, batch: int, steps: int, gpu: Gpu | str | None) -> list[str]:
-    if spec is None:
-        raise ValueError("explain: arguments batch, steps and gpu need the argument spec")
+def _plans(spec: Spec | None, batch: int, steps: int, gpu: Gpu | str | None) -> list[str]:
+    if not isinstance(spec, LstmSpec):
+        raise ValueError(
+            f"explain: arguments batch, steps and gpu need the spec of an LSTM, got {spec}"
+        )
     found = Gpu.present() if gpu is None else gpu
     lines = [f"native on {found}, batch={batch}, steps={steps}:"]
     if not env.persistent():
@@ -195,16 +197,16 @@ def _named(name: str) -> Backend:
     raise ValueError(f"backend: expected 'auto' or one of {names}, got {name!r}")
 
 
-def _obstacle(backend: Backend, spec: LstmSpec) -> str | None:
+def _obstacle(backend: Backend, spec: Spec) -> str | None:
     missing = backend.probe()
     return missing[0] if missing is not None else backend.supports(spec)
 
 
-def _is_meant_for(backend: Backend, spec: LstmSpec) -> bool:
+def _is_meant_for(backend: Backend, spec: Spec) -> bool:
     return not backend.device_types or spec.device_type in backend.device_types
 
 
-def _tell_of_fallback(backend: Backend, spec: LstmSpec) -> None:
+def _tell_of_fallback(backend: Backend, spec: Spec) -> None:
     """Warn, once for each reason, where faster backends are for such a device, or none at all."""
     better = _BACKENDS[: _BACKENDS.index(backend)]
     meant = [other for other in better if _is_meant_for(other, spec)]

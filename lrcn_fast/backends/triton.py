@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from lrcn_fast.backends.spec import LstmSpec
+from lrcn_fast.backends.spec import Spec
 
 __all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
@@ -48,7 +48,7 @@ def probe() -> tuple[str, str] | None:
     return None
 
 
-def supports(spec: LstmSpec) -> str | None:
+def supports(spec: Spec) -> str | None:
     """Return None, or why the call is not supported."""
     if spec.device_type == "cpu":
         if not _is_interpreted():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lrcn_fast import _loader, backends
-from lrcn_fast.backends import GPUS, Gpu, LstmSpec, plan
+from lrcn_fast.backends import GPUS, Gpu, LstmSpec, OpSpec, plan
 
 
 def problem() -> dict[str, Any]:
@@ -142,9 +142,10 @@ def test_explain_shows_the_plans() -> None:
     assert "a GPU with 7 multiprocessors of capability 9.0" in backends.explain(spec, gpu=unknown)
 
 
-def test_explain_needs_a_spec_to_plan_for() -> None:
-    with pytest.raises(ValueError, match="need the argument spec"):
-        backends.explain(gpu="H100")
+def test_explain_needs_an_lstm_to_plan_for() -> None:
+    for spec in (None, OpSpec("cuda", torch.bfloat16, "frames_to_input")):
+        with pytest.raises(ValueError, match=r"need the spec of an LSTM, got (None|frames_to_in)"):
+            backends.explain(spec, gpu="H100")
 
 
 def test_explain_says_whether_the_plan_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:

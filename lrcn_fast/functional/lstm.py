@@ -1,4 +1,4 @@
-"""Stateless LSTM: checks the arguments, chooses a backend, calls the operators."""
+"""``lstm`` and ``lstm_cell``: an LSTM over whole sequences, and one step of it."""
 
 from collections.abc import Sequence
 from typing import Any

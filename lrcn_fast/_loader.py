@@ -27,12 +27,12 @@ def load() -> ModuleType | None:
 
     Raises:
         ValueError: LRCN_FAST_CPU_ISA asks for an instruction set that is unknown, or that this CPU
-            or this build of the extension lacks.
+            or this build of the extension lacks; or LRCN_FAST_PERSISTENT has no such value.
     """
     global extension, reason, _tried
     if _tried:
         return extension
-    isa = env.cpu_isa()
+    isa, persistent = env.cpu_isa(), env.persistent()
     try:
         module = importlib.import_module("lrcn_fast._C")
     except ModuleNotFoundError as error:
@@ -44,6 +44,7 @@ def load() -> ModuleType | None:
     else:
         if isa is not None:
             _use_isa(module, isa)
+        module.set_persistent(persistent)
         extension = module
     _tried = True
     return extension

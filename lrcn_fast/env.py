@@ -64,10 +64,11 @@ _CPU_ISA = Variable(
 )
 _PERSISTENT = Variable(
     "LRCN_FAST_PERSISTENT",
-    ("0", "1"),
-    "0",
-    "`1` lets the CUDA kernels run that keep the recurrent weights on chip for a whole sequence. "
-    "They are off as long as no GPU has run them.",
+    ("auto", "0", "1"),
+    "auto",
+    "Whether CUDA kernels run that keep the recurrent weights on chip for a whole sequence: `auto` "
+    "where the launch planner expects them to be faster than one launch a step, `0` never, `1` "
+    "wherever they fit.",
 )
 _CUDA = Variable(
     "LRCN_FAST_CUDA",
@@ -104,9 +105,9 @@ def strict() -> bool:
     return _STRICT.read() == "1"
 
 
-def persistent() -> bool:
-    """Return whether LRCN_FAST_PERSISTENT lets kernels run that stay for a whole sequence."""
-    return _PERSISTENT.read() == "1"
+def persistent() -> str:
+    """Return what LRCN_FAST_PERSISTENT says of kernels that stay for a whole sequence."""
+    return _PERSISTENT.read()
 
 
 def cpu_isa() -> str | None:

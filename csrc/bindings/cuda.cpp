@@ -3,8 +3,6 @@
 #include <torch/csrc/stable/tensor.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <tuple>
 
@@ -14,6 +12,7 @@
 #include "lrcn_fast/lstm_plan.h"
 #include "lstm.h"
 #include "lstm_cell.h"
+#include "plan.h"
 
 // libtorch_cuda exports it; a CPU-only torch has no such library, and the extension must load there too.
 extern "C" __attribute__((weak)) AOTITorchError aoti_torch_get_current_cuda_stream(std::int32_t device_index,
@@ -36,21 +35,12 @@ void launch(const char* op, const Tensor& first, Kernels kernels) {
   check_status(op, first, status, status == Status::kLaunchFailed ? launch_error() : "");
 }
 
-// LRCN_FAST_PERSISTENT=1 switches the kernels on that stay for a whole sequence.
-bool persistent_allowed() {
-  static const bool allowed = [] {
-    const char* value = std::getenv("LRCN_FAST_PERSISTENT");
-    return value != nullptr && std::strcmp(value, "1") == 0;
-  }();
-  return allowed;
-}
-
 // For the current device. `first` is where the rows of the problem begin that the blocks exchange.
 LstmPlan plan_for(const LstmShape& shape, bool backward, Float32Products products, const void* first) {
   LstmPlan plan{};
   plan.kernel = LstmKernel::kStep;
   GpuProperties gpu{};
-  if (!persistent_allowed() || !present_gpu(&gpu)) return plan;
+  if (!present_gpu(&gpu)) return plan;
   LstmProblem problem{};
   problem.backward = backward;
   problem.dtype = shape.dtype;
@@ -60,6 +50,7 @@ LstmPlan plan_for(const LstmShape& shape, bool backward, Float32Products product
   problem.hidden = shape.hidden;
   problem.projects = shape.weight_hr != nullptr;
   problem.aligned = reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
+  problem.persistence = persistence();
   return plan_lstm(gpu, problem);
 }
 

@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
@@ -9,6 +10,10 @@
 
 namespace lrcn_fast::bindings {
 namespace {
+
+// By their numbers in Persistence, as LRCN_FAST_PERSISTENT has them.
+constexpr const char* kPersistence[] = {"auto", "0", "1"};
+std::atomic<Persistence> chosen{Persistence::kAuto};
 
 // The values of a dict, whose keys are exactly those that are asked for. After a failure a Python error is set and
 // all further values are 0.
@@ -125,7 +130,10 @@ bool read(PyObject* dict, LstmProblem& problem) {
   problem.hidden = reader.integer("hidden", 0);
   problem.projects = reader.truth("projects");
   problem.aligned = reader.truth("aligned");
-  reader.refuse_others({"backward", "dtype", "products", "steps", "batch", "hidden", "projects", "aligned"});
+  problem.persistence = static_cast<Persistence>(
+      reader.choice("persistent", {kPersistence[0], kPersistence[1], kPersistence[2]}, "'auto', '0' or '1'"));
+  reader.refuse_others(
+      {"backward", "dtype", "products", "steps", "batch", "hidden", "projects", "aligned", "persistent"});
   return reader.ok();
 }
 
@@ -142,6 +150,22 @@ const char* name_of(LstmKernel kernel) {
 }
 
 }  // namespace
+
+Persistence persistence() { return chosen; }
+
+PyObject* persistent(PyObject*, PyObject*) {
+  return PyUnicode_FromString(kPersistence[static_cast<int>(persistence())]);
+}
+
+PyObject* set_persistent(PyObject*, PyObject* name) {
+  for (std::int32_t n = 0; n < 3; ++n) {
+    if (!PyUnicode_Check(name) || PyUnicode_CompareWithASCIIString(name, kPersistence[n]) != 0) continue;
+    chosen = static_cast<Persistence>(n);
+    Py_RETURN_NONE;
+  }
+  PyErr_Format(PyExc_ValueError, "set_persistent: argument 'name' must be 'auto', '0' or '1', got %R", name);
+  return nullptr;
+}
 
 PyObject* plan_lstm(PyObject*, PyObject* arguments) {
   PyObject *gpu_dict = nullptr, *problem_dict = nullptr;

@@ -3,7 +3,14 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "lrcn_fast/lstm_plan.h"
+
 namespace lrcn_fast::bindings {
+
+// What set_persistent(name) chose, by its names: for the calls of all threads.
+Persistence persistence();
+PyObject* persistent(PyObject* module, PyObject* none);
+PyObject* set_persistent(PyObject* module, PyObject* name);
 
 // plan_lstm(gpu: dict, problem: dict) -> dict, with the names of lrcn_fast/lstm_plan.h.
 PyObject* plan_lstm(PyObject* module, PyObject* arguments);

@@ -22,6 +22,9 @@ LstmPlan& because(LstmPlan& plan, const char* format, Values... values) {
 
 // What no kernel that stays on chip does, whatever the sizes; null if nothing.
 const char* unsupported(const GpuProperties& gpu, const LstmProblem& problem) {
+  if (problem.persistence == Persistence::kNever) {
+    return "the kernels that stay on chip are switched off (LRCN_FAST_PERSISTENT=0)";
+  }
   if (gpu.capability < 80) return "a GPU older than capability 8.0 has no kernel that stays on chip";
   if (problem.dtype == DType::kFloat64) return "float64 is multiplied without tensor cores, one launch a step";
   if (problem.dtype == DType::kFloat32 && problem.products == Float32Products::kFloat32) {
@@ -97,7 +100,7 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
   const bool grid = clusters.total_us == 0 || (grids.total_us != 0 && grids.total_us < clusters.total_us);
   const Choice& best = grid ? grids : clusters;
   const double steps_us = static_cast<double>(problem.steps) * step_us;
-  if (steps_us < best.total_us) {
+  if (steps_us < best.total_us && problem.persistence != Persistence::kAlways) {
     return because(plan, "one launch for each of %lld steps takes a modelled %.4g us, a %s that keeps W_hh %.4g us",
                    static_cast<long long>(problem.steps), steps_us, grid ? "grid" : "cluster", best.total_us);
   }

@@ -4,7 +4,7 @@ Choice: the ``backend`` argument, else :func:`use_backend`, else ``LRCN_FAST_BAC
 first by priority that supports the call. An explicit choice works or raises.
 """
 
-from lrcn_fast.backends.plan import GPUS, Gpu, Plan, plan
+from lrcn_fast.backends.plan import GPUS, Gpu, Plan, plan, use_persistent
 from lrcn_fast.backends.registry import Backend, available, choose, explain, use_backend
 from lrcn_fast.backends.spec import LstmSpec, OpSpec, Spec
 
@@ -21,4 +21,5 @@ __all__ = [
     "explain",
     "plan",
     "use_backend",
+    "use_persistent",
 ]

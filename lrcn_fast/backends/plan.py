@@ -3,6 +3,8 @@
 ``csrc/plan`` decides, on numbers alone: it can be asked about any GPU on any machine.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 
 from lrcn_fast import _loader
 
-__all__ = ["GPUS", "Gpu", "Plan", "plan"]
+__all__ = ["GPUS", "Gpu", "Plan", "plan", "use_persistent"]
 
 _KIB = 1024
 _PRODUCTS = {"highest": "float32", "high": "tf32x3", "medium": "tf32"}
@@ -141,7 +143,7 @@ def plan(
     precision: str | None = None,
     aligned: bool = True,
 ) -> Plan:
-    """Plan one layer and direction of an LSTM on a GPU.
+    """Plan one layer and direction of an LSTM on a GPU, as :func:`use_persistent` allows.
 
     Args:
         gpu: properties, or a name of ``GPUS``.
@@ -159,9 +161,7 @@ def plan(
         RuntimeError: the extension is not built; the message says what to do about it.
         ValueError: an argument is out of range, or no such GPU is recorded.
     """
-    extension = _loader.load()
-    if extension is None:
-        raise RuntimeError(str(_loader.reason))
+    extension = _extension()
     if isinstance(gpu, str):
         if gpu not in GPUS:
             raise ValueError(f"gpu: expected one of {_names()}, got {gpu!r}")
@@ -179,8 +179,40 @@ def plan(
         "hidden": hidden_size,
         "projects": proj_size > 0,
         "aligned": aligned,
+        "persistent": extension.persistent(),
     }
     return Plan(**extension.plan_lstm(properties, problem))
+
+
+@contextmanager
+def use_persistent(choice: str) -> Iterator[None]:
+    """Choose inside the ``with`` block, for all threads, whether kernels stay for a sequence.
+
+    They keep the recurrent weights on chip, and are the native backend's on CUDA. A backward that
+    runs after the block has ended is not bound by it.
+
+    Args:
+        choice: a value of LRCN_FAST_PERSISTENT: ``"auto"`` where the planner expects them to be
+            faster, ``"0"`` never, ``"1"`` wherever they fit.
+
+    Raises:
+        RuntimeError: the extension is not built; the message says what to do about it.
+        ValueError: ``choice`` is none of the three.
+    """
+    extension = _extension()
+    before = extension.persistent()
+    extension.set_persistent(choice)
+    try:
+        yield
+    finally:
+        extension.set_persistent(before)
+
+
+def _extension() -> Any:
+    extension = _loader.load()
+    if extension is None:
+        raise RuntimeError(str(_loader.reason))
+    return extension
 
 
 def _names() -> str:

@@ -171,8 +171,6 @@ def _plans(spec: Spec | None, batch: int, steps: int, gpu: Gpu | str | None) -> 
         )
     found = Gpu.present() if gpu is None else gpu
     lines = [f"native on {found}, batch={batch}, steps={steps}:"]
-    if not env.persistent():
-        lines.append("  one launch a step, whatever the plan: LRCN_FAST_PERSISTENT=1 is not set")
     for backward in (False, True):
         planned = plan_on(
             found,

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from lrcn_fast import _loader, backends
-from lrcn_fast.backends import GPUS, Gpu, LstmSpec, OpSpec, plan
+from lrcn_fast.backends import GPUS, Gpu, LstmSpec, OpSpec, plan, use_persistent
 
 
 def problem() -> dict[str, Any]:
     return {
         **{"backward": False, "dtype": "bfloat16", "products": "float32", "steps": 8},
         **{"batch": 8, "hidden": 64, "projects": False, "aligned": True},
+        "persistent": "auto",
     }
 
 
@@ -148,9 +149,34 @@ def test_explain_needs_an_lstm_to_plan_for() -> None:
             backends.explain(spec, gpu="H100")
 
 
-def test_explain_says_whether_the_plan_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = LstmSpec("cuda", torch.bfloat16, 1000)
-    monkeypatch.delenv("LRCN_FAST_PERSISTENT", raising=False)
-    assert "LRCN_FAST_PERSISTENT=1 is not set" in backends.explain(spec, gpu="H100")
-    monkeypatch.setenv("LRCN_FAST_PERSISTENT", "1")
-    assert "LRCN_FAST_PERSISTENT" not in backends.explain(spec, gpu="H100")
+def test_kernels_that_stay_on_chip_can_be_switched_off_and_insisted_on() -> None:
+    def kernel(steps: int, dtype: torch.dtype = torch.bfloat16) -> str:
+        return plan("H100", dtype, 256, batch=24, steps=steps).kernel
+
+    assert extension().persistent() == "auto"
+    assert (kernel(steps=2), kernel(steps=128)) == ("step", "cluster")
+    with use_persistent("1"):
+        assert (kernel(steps=2), kernel(2, torch.float64)) == ("cluster", "step")
+        with use_persistent("0"):
+            assert kernel(steps=128) == "step"
+            reason = plan("H100", torch.bfloat16, 256, batch=24, steps=128).reason
+            assert "LRCN_FAST_PERSISTENT=0" in reason
+        assert extension().persistent() == "1"
+    assert extension().persistent() == "auto"
+    wrong = pytest.raises(ValueError, match="must be 'auto', '0' or '1', got 'yes'")
+    with wrong, use_persistent("yes"):
+        pass
+
+
+@pytest.mark.parametrize("value, expected", [("", "auto"), ("0", "0"), (" 1 ", "1")])
+def test_the_environment_switches_them(
+    value: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with use_persistent("auto"):
+        monkeypatch.setenv("LRCN_FAST_PERSISTENT", value)
+        monkeypatch.setattr(_loader, "_tried", False)
+        assert extension().persistent() == expected
+    monkeypatch.setenv("LRCN_FAST_PERSISTENT", "2")
+    monkeypatch.setattr(_loader, "_tried", False)
+    with pytest.raises(ValueError, match=r"LRCN_FAST_PERSISTENT='2': expected one of auto, 0, 1"):
+        _loader.load()

@@ -15,6 +15,13 @@ enum class LstmKernel : std::int32_t {
   kGrid,     // one launch, weights on chip, states through global memory, all blocks at the same time
 };
 
+// Whether the kernels that stay for a whole sequence may run.
+enum class Persistence : std::int32_t {
+  kAuto,    // where the model finds them faster
+  kNever,   // one launch a step
+  kAlways,  // wherever they fit
+};
+
 // What the plan has to know about a GPU. Bytes and counts as cudaDeviceProp has them.
 struct GpuProperties {
   std::int32_t capability;                       // 90 for 9.0
@@ -34,6 +41,7 @@ struct LstmProblem {
   std::int64_t steps, batch, hidden;
   bool projects;
   bool aligned;  // rows of weights, states and outputs begin at multiples of 16 bytes
+  Persistence persistence;
 };
 
 struct LstmPlan {

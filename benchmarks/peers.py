@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,8 @@ class Peer:
     name: str
     lstm: ModuleFactory
     cell: ModuleFactory
+    # Around everything that the implementation runs.
+    within: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def build(
         self, shape: Shape, dtype: torch.dtype, device: torch.device | str = "cpu"
@@ -111,7 +114,12 @@ class Job:
         self.state = self.initial
         self.names = ("input", *(name for name, _ in self.module.named_parameters()))
         runners = {"inference": self._infer, "training": self._train, "step": self._step}
-        self.run = runners[case.mode]
+        self._runner = runners[case.mode]
+
+    def run(self) -> tuple[Tensor, ...]:
+        """What is timed."""
+        with self.peer.within():
+            return self._runner()
 
     def _infer(self) -> tuple[Tensor, ...]:
         with torch.inference_mode():

@@ -6,7 +6,9 @@ weights' part of each multiprocessor be multiplied from where it lies, and the g
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 ASSUMPTIONS = (
     "H100 at 1.755 GHz; W_hh stays on chip, in registers first, then in shared memory",
@@ -54,6 +56,7 @@ _FORMATS = {
     "float16": "bf16",
     "float32": "tf32",
     "float32-tf32": "tf32",
+    "float32-tf32x3": "tf32",
     # Strict float32 has the same bytes to move and a slower unit: TF32's floor holds all the more.
     "float32-highest": "tf32",
 }
@@ -68,3 +71,20 @@ def floor(precision: str, hidden: int, batch: int) -> Floor | None:
     column = next((index for index, listed in enumerate(BATCHES) if listed >= batch), None)
     row = TABLE.get((_FORMATS.get(precision, ""), hidden))
     return None if row is None or column is None else row[column]
+
+
+def floor_of(row: Mapping[str, Any], mode: str, capability: Sequence[int]) -> float | None:
+    """Microseconds per step at least; None where the model says nothing, as on another chip.
+
+    Args:
+        row: of the bench part's record.
+        mode: "inference", or "training" for forward and backward.
+        capability: of the device.
+    """
+    shape = row["shape"]
+    if list(capability) != [9, 0] or shape["bidirectional"]:
+        return None
+    found = floor(row["precision"], shape["hidden_size"], shape["batch"])
+    if found is None:
+        return None
+    return found.forward if mode == "inference" else found.forward + found.backward

@@ -102,6 +102,8 @@ def measure(
     record = row.describe()
     start = time.monotonic()
     with settings(row.precision):
+        if device == "cuda":
+            record["kernels"] = gpu_peers.kernels(row)
         record["modes"] = {mode: _measure_mode(row, mode, peers, device, budget) for mode in MODES}
     if compiled:
         record["torch_compile"] = gpu_peers.compiled_graphs()

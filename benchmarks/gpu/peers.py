@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,6 +13,8 @@ from .rows import Row
 
 TORCH_NAME = TORCH.name
 OURS = ("native", "triton")
+STEPS = "steps"
+"""The native backend with one launch a step, where the planner may have chosen otherwise."""
 COMPILED = "compiled"
 
 
@@ -52,6 +56,12 @@ def ours(backend: str) -> Peer:
     )
 
 
+def _one_launch_a_step() -> AbstractContextManager[None]:
+    from lrcn_fast.backends import use_persistent
+
+    return use_persistent("0")
+
+
 def peers(row: Row) -> list[Peer]:
     """Those compared with torch.nn.LSTM in a row.
 
@@ -59,8 +69,29 @@ def peers(row: Row) -> list[Peer]:
     the paper's shapes and with torch's default settings only.
     """
     found = [ours(name) for name in OURS]
+    if row.dtype_name != "float32" or row.precision == "float32-tf32":
+        found.append(replace(ours("native"), name=STEPS, within=_one_launch_a_step))
     asked = row.group == "paper" and row.precision == row.dtype_name
     return [*found, Peer(COMPILED, _compiled, TORCH.cell)] if asked else found
+
+
+def kernels(row: Row) -> dict[str, str]:
+    """Which kernels of ours the planner takes in a row, by mode, at torch's present precision."""
+    from lrcn_fast.backends import Gpu, plan
+
+    gpu, shape = Gpu.present(), row.shape
+    forward, backward = (
+        plan(
+            gpu,
+            row.dtype,
+            shape.hidden_size,
+            batch=shape.batch,
+            steps=shape.steps,
+            backward=backward,
+        ).kernel
+        for backward in (False, True)
+    )
+    return {"inference": forward, "training": f"{forward}, {backward}"}
 
 
 def compiled_graphs() -> dict[str, int]:

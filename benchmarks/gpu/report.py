@@ -7,12 +7,13 @@ from textwrap import shorten
 from typing import Any
 
 from ..report import geometric_mean, grid
-from .floor import Floor, floor
+from .floor import floor_of
 from .store import RUNNING, Result
 from .targets import per_step, targets
 
-_COLUMNS = ("case", "precision", "pass", "by", "ours", "Triton", "cuDNN", "compiled", "floor")
-HEADER = (*_COLUMNS, "torch / ours", "ours / floor", "our backward", "cuDNN's backward")
+_CASE = ("case", "precision", "pass", "by", "kernel")
+_TIMES = ("ours", "a launch a step", "Triton", "cuDNN", "compiled", "floor")
+HEADER = (*_CASE, *_TIMES, "torch / ours", "ours / floor", "our backward", "cuDNN's backward")
 WIDEST = 200
 """Characters of a part's result in the table; the JSON has all of it."""
 
@@ -93,17 +94,6 @@ def _probes(result: Result) -> Iterator[str]:
         yield from ("", f"### {probe}", "", *grid(columns, cells))
 
 
-def floor_of(row: Result, mode: str, capability: list[int]) -> float | None:
-    """Microseconds per step at least; None where the model says nothing, as on another chip."""
-    shape = row["shape"]
-    if capability != [9, 0] or shape["bidirectional"]:
-        return None
-    found: Floor | None = floor(row["precision"], shape["hidden_size"], shape["batch"])
-    if found is None:
-        return None
-    return found.forward if mode == "inference" else found.forward + found.backward
-
-
 def _line(row: Result, mode: str, method: str, capability: list[int]) -> tuple[str, ...]:
     times = row["modes"][mode][method]
     each = {name: per_step(row, seconds) for name, seconds in times["median"].items()}
@@ -122,7 +112,8 @@ def _line(row: Result, mode: str, method: str, capability: list[int]) -> tuple[s
         row["precision"],
         MODES[mode],
         method,
-        *(cell(name) for name in ("native", "triton", "torch", "compiled")),
+        row.get("kernels", {}).get(mode, "-"),
+        *(cell(name) for name in ("native", "steps", "triton", "torch", "compiled")),
         "-" if least is None else _number(least),
         f"**{ratio['median']:.2f}** ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else "-",
         f"{each['native'] / least:.1f}" if least and "native" in each else "-",
@@ -179,9 +170,11 @@ def _targets(result: Result) -> list[str]:
     """A line for the targets; a part that was not run has measured none."""
     from .rows import rows
 
-    paper = [row.name for row in rows() if row.group == "paper"]
-    found = targets(result["parts"].get("bench", {}), paper)
-    return ["", f"Targets: {'; '.join(map(str, found))}."]
+    listed = [row.describe() for row in rows()]
+    bench, capability = result["parts"].get("bench", {}), result["device"]["capability"]
+    found = targets(bench, listed, capability)
+    cells = [(target.what, target.state, target.shown) for target in found]
+    return ["", *grid(("target", "state", "shown"), cells)]
 
 
 def _bench(result: Result, group: str, methods: Iterable[str]) -> list[str]:

@@ -23,8 +23,15 @@ _HIDDEN = (1024, 256, 1000, 512)
 _BATCH = (24, 100, 1, 64, 8)
 _STEPS = (128, 16, 1024)
 
-PRECISIONS = ("bfloat16", "float32", "float16", "float32-highest", "float32-tf32")
-_GRID_PRECISIONS = PRECISIONS[:4]
+GRID_PRECISIONS = ("bfloat16", "float32-tf32", "float16", "float32", "float32-highest")
+PRECISIONS = (*GRID_PRECISIONS, "float32-tf32x3")
+
+# What cuDNN may do, and torch's precision of products.
+_TF32_SETTINGS = {
+    "float32-highest": (False, "highest"),
+    "float32-tf32": (True, "medium"),
+    "float32-tf32x3": (True, "high"),
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class Row:
         shape: the LSTM's sizes.
         precision: a dtype's name. "float32" leaves torch's settings at their defaults, under which
             cuDNN uses TF32 and products of matrices don't; "float32-highest" forbids TF32 to all,
-            "float32-tf32" allows it to all.
+            "float32-tf32" allows it to all; so does "float32-tf32x3", with torch's setting "high",
+            for which our kernels take three TF32 products.
         group: "paper" or "grid".
     """
 
@@ -63,7 +71,7 @@ class Row:
     @property
     def resolution(self) -> float | None:
         """Resolution of torch's products where it is not the dtype's own."""
-        return 2.0**-10 if self.precision in ("float32", "float32-tf32") else None
+        return 2.0**-10 if self.precision in ("float32", "float32-tf32", "float32-tf32x3") else None
 
     @property
     def steps(self) -> int:
@@ -94,7 +102,7 @@ def rows() -> list[Row]:
         for b_rank, batch in enumerate(_BATCH):
             for t_rank, steps in enumerate(_STEPS):
                 shape = Shape(f"grid-h{hidden}-b{batch}-t{steps}", steps, batch, GRID_INPUT, hidden)
-                for p_rank, precision in enumerate(_GRID_PRECISIONS):
+                for p_rank, precision in enumerate(GRID_PRECISIONS):
                     rank = h_rank + b_rank + t_rank + p_rank
                     ranked.append((rank, Row(shape, precision, "grid")))
     return found + [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
@@ -105,10 +113,9 @@ def settings(precision: str) -> Iterator[None]:
     """torch's settings for a precision inside the block."""
     cudnn, matmul = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     try:
-        if precision in ("float32-highest", "float32-tf32"):
-            allowed = precision == "float32-tf32"
-            torch.backends.cudnn.allow_tf32 = allowed
-            torch.set_float32_matmul_precision("high" if allowed else "highest")
+        if precision in _TF32_SETTINGS:
+            torch.backends.cudnn.allow_tf32, products = _TF32_SETTINGS[precision]
+            torch.set_float32_matmul_precision(products)
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = cudnn

@@ -24,6 +24,8 @@ LARGE = (2, 64, 4, 520)
 
 EXTRAS = ("plain", "cont", "lengths", "bidirectional", "projection", "static", "cells")
 TF32_EXTRAS = ("plain", "projection")
+ON_CHIP_EXTRAS = ("plain", "cont", "lengths", "bidirectional")
+"""With the kernels that stay on chip, which are there for tensor cores."""
 PRECISIONS = {torch.float32: ("highest", "high", "medium")}
 """torch's settings under which a dtype has products of its own; the others have one kind."""
 
@@ -33,13 +35,18 @@ def calls() -> Iterator[tuple[str, dict[str, Any]]]:
     for dtype in DTYPES:
         for precision in PRECISIONS.get(dtype, ("highest",)):
             extras = EXTRAS if precision == "highest" else TF32_EXTRAS
-            pairs = [(sizes, extra) for sizes in SIZES for extra in extras]
-            for sizes, extra in [*pairs, (LARGE, "plain")]:
+            runs = [(sizes, extra, "0") for sizes in SIZES for extra in extras]
+            runs.append((LARGE, "plain", "0"))
+            if dtype.itemsize == 2 or precision != "highest":
+                runs += [(sizes, extra, "1") for sizes in SIZES for extra in ON_CHIP_EXTRAS]
+            for sizes, extra, persistent in runs:
                 words = [str(dtype).removeprefix("torch."), f"T,B,I,H={sizes}", extra]
                 if precision != "highest":
                     words.insert(1, precision)
+                if persistent == "1":
+                    words.append("on chip")
                 settings = {"dtype": dtype, "sizes": sizes, "extra": extra, "precision": precision}
-                yield " ".join(words), settings
+                yield " ".join(words), settings | {"persistent": persistent}
 
 
 def projection(settings: dict[str, Any]) -> int:
@@ -118,7 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
                 record["refused"] = unsupported
             else:
                 try:
-                    call(settings, options.backend, options.device)
+                    with backends.use_persistent(settings["persistent"]):
+                        call(settings, options.backend, options.device)
                     if options.device == "cuda":
                         torch.cuda.synchronize()
                 except (RuntimeError, ValueError) as error:

@@ -98,6 +98,7 @@ def row(name: str = "captions", group: str = "paper", precision: str = "bfloat16
     backward = {"torch": 25e-6 * steps, "native": 5e-6 * steps}
     return {
         **described,
+        "kernels": {"inference": "cluster", "training": "cluster, grid"},
         "modes": {"inference": mode, "training": mode},
         "backward": {"graph": backward, "eager": backward},
         "seconds": 1.0,

@@ -70,7 +70,7 @@ def test_the_dry_run_shows_parts_commands_shapes_and_budgets(
         "--tool racecheck",
         "benchmarks.gpu.ceilings",
         "captions/bfloat16: T=20 B=100 I=1000 H=1000",
-        "240 rows of the grid",
+        "300 rows of the grid",
         "at least 145 s",
     ):
         assert text in shown

@@ -6,7 +6,7 @@ from benchmarks.gpu.rows import PAPER, PRECISIONS, rows, settings
 
 def test_rows_are_unique_and_the_papers_come_first() -> None:
     found = rows()
-    assert len({row.name for row in found}) == len(found) == len(PRECISIONS) * len(PAPER) + 240
+    assert len({row.name for row in found}) == len(found) == len(PRECISIONS) * len(PAPER) + 300
     groups = [row.group for row in found]
     assert groups == sorted(groups, reverse=True)
     assert found[0].precision == "bfloat16"
@@ -22,7 +22,7 @@ def test_rows_are_unique_and_the_papers_come_first() -> None:
     assert {row.shape.batch for row in grid} == {1, 8, 24, 64, 100}
     assert {row.shape.steps for row in grid} == {16, 128, 1024}
     early = grid[:60]
-    assert len({row.precision for row in early}) == 4 and len({row.steps for row in early}) == 3
+    assert len({row.precision for row in early}) == 5 and len({row.steps for row in early}) == 3
 
 
 def test_settings_of_a_precision_end_with_the_block() -> None:
@@ -34,7 +34,8 @@ def test_settings_of_a_precision_end_with_the_block() -> None:
         "float32": before,
         "bfloat16": before,
         "float32-highest": (False, "highest"),
-        "float32-tf32": (True, "high"),
+        "float32-tf32": (True, "medium"),
+        "float32-tf32x3": (True, "high"),
     }.items():
         with settings(precision):
             assert now() == expected

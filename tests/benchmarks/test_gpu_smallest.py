@@ -3,8 +3,9 @@ import torch
 
 from benchmarks.gpu import smallest
 
-# Every extra at both sizes and the large plain one; under TF32 two extras.
-NUMBER = 4 * (2 * 7 + 1) + 2 * (2 * 2 + 1)
+# Every extra at both sizes and the large plain one; under TF32 two extras. On chip four extras, in
+# two types and both kinds of TF32.
+NUMBER = 4 * (2 * 7 + 1) + 2 * (2 * 2 + 1) + 4 * 2 * 4
 
 
 def test_the_smallest_calls_run_on_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
@@ -19,6 +20,8 @@ def test_the_smallest_calls_run_on_the_cpu(capsys: pytest.CaptureFixture[str]) -
         ("float32", "cells"),
         ("float32 medium", "520"),
         ("float32 high", "projection"),
+        ("float32 high", "lengths on chip"),
+        ("bfloat16", "bidirectional on chip"),
     ):
         assert any(all(word in line for word in words) for line in lines), words
     assert torch.get_float32_matmul_precision() == "highest"

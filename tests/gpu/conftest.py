@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.gpu.operators import DTYPES, too_much_for_triton
+from lrcn_fast.backends import use_persistent
+from tests.gpu.operators import DTYPES, too_much_for_triton, unavailable
 
 FOLDER = Path(__file__).parent
 
@@ -41,10 +42,19 @@ def device() -> torch.device:
     return torch.device("cuda", 0)
 
 
-@pytest.fixture(params=["native", "triton"])
-def backend(request: pytest.FixtureRequest) -> str:
-    """A backend with CUDA kernels, by name; whether it takes a call is asked by ``require``."""
-    return str(request.param)
+@pytest.fixture(params=["native", "native-on-chip", "triton"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A backend with CUDA kernels, by name; whether it takes a call is asked by ``require``.
+
+    The native one has two kinds: those that are launched for every step, and wherever they fit
+    those that stay on chip for a whole sequence.
+    """
+    name, _, on_chip = str(request.param).partition("-")
+    if name == "triton" or unavailable(name):
+        yield name
+        return
+    with use_persistent("1" if on_chip else "0"):
+        yield name
 
 
 @pytest.fixture(params=DTYPES, ids=str)

@@ -49,6 +49,7 @@ LstmPlan plan_for(const LstmShape& shape, bool backward, Float32Products product
   problem.batch = shape.batch;
   problem.hidden = shape.hidden;
   problem.projects = shape.weight_hr != nullptr;
+  problem.scans = 1;
   problem.aligned = reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
   problem.persistence = persistence();
   return plan_lstm(gpu, problem);
@@ -77,7 +78,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_forward(
   call.args.workspace = workspace.mutable_data_ptr();
   launch(op, gates, [&](void* stream) {
     const LstmPlan plan = plan_for(call.args.shape, false, products, call.args.output);
-    return lstm_forward_cuda(call.args, products, plan, stream);
+    return lstm_forward_cuda(&call.args, 1, products, plan, stream);
   });
   return {call.output, call.h_n, call.c_n, call.cells, call.activations};
 }
@@ -100,7 +101,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_backward(const OptionalTensor& g
   const TransposedWeights weights{data_or_null(hh), data_or_null(hr)};
   launch(op, activations, [&](void* stream) {
     const LstmPlan plan = plan_for(call.args.shape, true, products, call.args.grad_gates);
-    return lstm_backward_cuda(call.args, weights, products, plan, stream);
+    return lstm_backward_cuda(&call.args, &weights, 1, products, plan, stream);
   });
   return {call.grad_gates, call.grad_h0, call.grad_c0, call.grad_hidden};
 }

@@ -129,11 +129,12 @@ bool read(PyObject* dict, LstmProblem& problem) {
   problem.batch = reader.integer("batch", 0);
   problem.hidden = reader.integer("hidden", 0);
   problem.projects = reader.truth("projects");
+  problem.scans = static_cast<std::int32_t>(reader.integer("scans", 1, kMostScans));
   problem.aligned = reader.truth("aligned");
   problem.persistence = static_cast<Persistence>(
       reader.choice("persistent", {kPersistence[0], kPersistence[1], kPersistence[2]}, "'auto', '0' or '1'"));
   reader.refuse_others(
-      {"backward", "dtype", "products", "steps", "batch", "hidden", "projects", "aligned", "persistent"});
+      {"backward", "dtype", "products", "steps", "batch", "hidden", "projects", "scans", "aligned", "persistent"});
   return reader.ok();
 }
 
@@ -174,10 +175,10 @@ PyObject* plan_lstm(PyObject*, PyObject* arguments) {
   LstmProblem problem{};
   if (!read(gpu_dict, gpu) || !read(problem_dict, problem)) return nullptr;
   const LstmPlan plan = lrcn_fast::plan_lstm(gpu, problem);
-  return Py_BuildValue("{s:s,s:i,s:i,s:i,s:i,s:i,s:L,s:L,s:L,s:d,s:d,s:s}", "kernel", name_of(plan.kernel), "variant",
-                       plan.variant, "cluster", plan.cluster, "blocks", plan.blocks, "units", plan.units, "rows",
-                       plan.rows, "slices", static_cast<long long>(plan.slices), "register_bytes",
-                       static_cast<long long>(plan.register_bytes), "shared_bytes",
+  return Py_BuildValue("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:L,s:L,s:L,s:d,s:d,s:s}", "kernel", name_of(plan.kernel),
+                       "variant", plan.variant, "scans", plan.scans, "cluster", plan.cluster, "blocks", plan.blocks,
+                       "units", plan.units, "rows", plan.rows, "slices", static_cast<long long>(plan.slices),
+                       "register_bytes", static_cast<long long>(plan.register_bytes), "shared_bytes",
                        static_cast<long long>(plan.shared_bytes), "step_us", plan.step_us, "floor_us", plan.floor_us,
                        "reason", plan.reason);
 }

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "lrcn_fast/lstm.h"
+#include "lrcn_fast/lstm_plan.h"
 #include "lstm_run.cuh"
 
 namespace lrcn_fast {
@@ -28,10 +31,28 @@ Status with_products(DType dtype, Float32Products products, Call call) {
 
 // Persistent kernels are there for tensor cores alone.
 template <class Products, class Args>
-Status try_plan(const Args& args, const LstmPlan& plan, bool& fitted, void* stream) {
+Status try_plan(const Args* scans, int count, const LstmPlan& plan, bool& fitted, void* stream) {
+  fitted = false;
   if (plan.kernel == LstmKernel::kStep) return Status::kOk;
-  if constexpr (Products::kTensorCores) return cuda::run_persistent<Products>(args, plan, fitted, stream);
+  if constexpr (Products::kTensorCores) return cuda::run_persistent<Products>(scans, count, plan, fitted, stream);
   return Status::kInvalidSize;
+}
+
+// As many scans together as the plan says, else each alone, else a scan's steps: run_steps(its number).
+template <class Products, class Args, class RunSteps>
+Status run_scans(const Args* scans, int count, const LstmPlan& plan, RunSteps run_steps, void* stream) {
+  for (int first = 0, together = 1; first < count; first += together) {
+    bool fitted = false;
+    together = std::clamp(static_cast<int>(plan.scans), 1, std::min(kMostScans, count - first));
+    Status status = try_plan<Products>(scans + first, together, plan, fitted, stream);
+    if (status == Status::kOk && !fitted && together > 1) {
+      together = 1;
+      status = try_plan<Products>(scans + first, together, plan, fitted, stream);
+    }
+    if (status == Status::kOk && !fitted) status = run_steps(first);
+    if (status != Status::kOk) return status;
+  }
+  return Status::kOk;
 }
 
 }  // namespace
@@ -43,24 +64,23 @@ size_t lstm_forward_workspace_cuda(const LstmShape& shape) {
 
 size_t lstm_backward_workspace_cuda(const LstmShape& shape) { return cuda::ForwardWorkspace(shape).cell_bytes; }
 
-Status lstm_forward_cuda(const LstmForward& args, Float32Products products, const LstmPlan& plan, void* stream) {
-  if (args.shape.batch == 0) return Status::kOk;
-  return with_products(args.shape.dtype, products, [&](auto product) {
+Status lstm_forward_cuda(const LstmForward* scans, int count, Float32Products products, const LstmPlan& plan,
+                         void* stream) {
+  if (scans[0].shape.batch == 0) return Status::kOk;
+  return with_products(scans[0].shape.dtype, products, [&](auto product) {
     using Products = decltype(product);
-    bool fitted = false;
-    const Status status = try_plan<Products>(args, plan, fitted, stream);
-    return fitted || status != Status::kOk ? status : cuda::run_forward<Products>(args, stream);
+    const auto run_steps = [&](int n) { return cuda::run_forward<Products>(scans[n], stream); };
+    return run_scans<Products>(scans, count, plan, run_steps, stream);
   });
 }
 
-Status lstm_backward_cuda(const LstmBackward& args, const TransposedWeights& weights, Float32Products products,
-                          const LstmPlan& plan, void* stream) {
-  if (args.shape.batch == 0) return Status::kOk;
-  return with_products(args.shape.dtype, products, [&](auto product) {
+Status lstm_backward_cuda(const LstmBackward* scans, const TransposedWeights* weights, int count,
+                          Float32Products products, const LstmPlan& plan, void* stream) {
+  if (scans[0].shape.batch == 0) return Status::kOk;
+  return with_products(scans[0].shape.dtype, products, [&](auto product) {
     using Products = decltype(product);
-    bool fitted = false;
-    const Status status = try_plan<Products>(args, plan, fitted, stream);
-    return fitted || status != Status::kOk ? status : cuda::run_backward<Products>(args, weights, stream);
+    const auto run_steps = [&](int n) { return cuda::run_backward<Products>(scans[n], weights[n], stream); };
+    return run_scans<Products>(scans, count, plan, run_steps, stream);
   });
 }
 

@@ -11,7 +11,7 @@
 namespace lrcn_fast::cuda {
 
 struct ClusterBackward {
-  LstmBackward args;
+  LstmBackward scans[kMostScans];  // one for each block_y()
 };
 
 // kTiles: sixteens of hidden units a block owns. The others: see Stationary.
@@ -43,7 +43,7 @@ __device__ void walk_backward(const ClusterBackward& call) {
   using T = StorageOf<P>;
   using Sum = SumOf<P>;
   constexpr int kWarps = Shape::kWarps;
-  const LstmBackward& args = call.args;
+  const LstmBackward& args = call.scans[block_y()];
   const LstmShape& shape = args.shape;
   const std::int64_t hidden = shape.hidden;
   const int rank = static_cast<int>(cluster_rank());

@@ -15,7 +15,7 @@
 namespace lrcn_fast::cuda {
 
 struct ClusterForward {
-  LstmForward args;
+  LstmForward scans[kMostScans];  // one for each block_y()
 };
 
 // kOctets: eights of hidden units a block owns. The others: see Stationary.
@@ -48,7 +48,7 @@ __device__ void walk_forward(const ClusterForward& call) {
   using T = StorageOf<P>;
   using Sum = SumOf<P>;
   constexpr int kWarps = Shape::kWarps;
-  const LstmForward& args = call.args;
+  const LstmForward& args = call.scans[block_y()];
   const LstmShape& shape = args.shape;
   const std::int64_t hidden = shape.hidden;
   const int rank = static_cast<int>(cluster_rank());

@@ -11,7 +11,7 @@
 namespace lrcn_fast::cuda {
 
 struct GridForward {
-  LstmForward args;
+  LstmForward scans[kMostScans];  // one for each block_y()
 };
 
 template <class P, int kChunks, int kInRegisters, int kBatch>
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(256, 1) lstm_grid_forward(const __grid_constan
   using Product = typename Shape::Product;
   using T = StorageOf<P>;
   using Sum = SumOf<P>;
-  const LstmForward& args = call.args;
+  const LstmForward& args = call.scans[block_y()];
   const LstmShape& shape = args.shape;
   const std::int64_t hidden = shape.hidden, first_unit = static_cast<std::int64_t>(block_x()) * Shape::kUnits;
   const std::int64_t slices = (shape.batch + Shape::kRows - 1) / Shape::kRows;

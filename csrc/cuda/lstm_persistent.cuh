@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -17,74 +19,93 @@
 
 namespace lrcn_fast::cuda {
 
-template <class Shape, class Call>
-Status launch_clusters(void (*kernel)(Call), const Call& call, bool& fitted, void* stream) {
-  const std::int64_t slices = (call.args.shape.batch + Shape::kRows - 1) / Shape::kRows;
+template <class Call, class Args>
+Call call_of(const Args* scans, int count) {
+  Call call{};
+  std::copy_n(scans, count, call.scans);
+  return call;
+}
+
+template <class Shape, class Call, class Args>
+Status launch_clusters(void (*kernel)(Call), const Args* scans, int count, bool& fitted, void* stream) {
+  const std::int64_t slices = (scans[0].shape.batch + Shape::kRows - 1) / Shape::kRows;
   LaunchShape shape;
   shape.blocks_x = static_cast<unsigned>(slices * Shape::kBlocks);
+  shape.blocks_y = static_cast<unsigned>(count);
   shape.threads = Shape::Product::kThreads;
   shape.shared_bytes = Shape::kSharedBytes;
   shape.cluster = Shape::kBlocks;
-  fitted = call.args.shape.hidden <= Shape::kHidden &&
+  fitted = scans[0].shape.hidden <= Shape::kHidden &&
            slices <= std::numeric_limits<std::int32_t>::max() / static_cast<std::int64_t>(Shape::kBlocks);
   if (!fitted) return Status::kOk;
   Launcher<Call> launcher(kernel, shape);
   fitted = launcher.fits();
-  return fitted ? launcher(call, false, stream) : Status::kOk;
+  return fitted ? launcher(call_of<Call>(scans, count), false, stream) : Status::kOk;
 }
 
-// `arriving` is what the blocks write for each other, `bytes` of it.
-template <class Shape, class Call>
-Status launch_grid(void (*kernel)(Call), const Call& call, void* arriving, std::size_t bytes, bool& fitted,
-                   void* stream) {
-  const std::int64_t hidden = call.args.shape.hidden;
+// What the blocks of a grid write for each other, and whether a launch can begin on it: whoever reads takes words of 16
+// bytes, initial states too.
+struct Exchange {
+  void* first;
+  std::int64_t width;
+  bool aligned;
+};
+inline bool is_aligned(const void* address) { return reinterpret_cast<std::uintptr_t>(address) % 16 == 0; }
+inline Exchange exchange_of(const LstmForward& args) {
+  return {args.output, args.shape.hidden, is_aligned(args.output) && is_aligned(args.h0)};
+}
+inline Exchange exchange_of(const LstmBackward& args) {
+  return {args.grad_gates, 4 * args.shape.hidden, is_aligned(args.grad_gates)};
+}
+
+template <class Shape, class Call, class Args>
+Status launch_grid(void (*kernel)(Call), const Args* scans, int count, bool& fitted, void* stream) {
+  const LstmShape& first = scans[0].shape;
   LaunchShape shape;
-  shape.blocks_x = static_cast<unsigned>((hidden + Shape::kUnits - 1) / Shape::kUnits);
+  shape.blocks_x = static_cast<unsigned>((first.hidden + Shape::kUnits - 1) / Shape::kUnits);
+  shape.blocks_y = static_cast<unsigned>(count);
   shape.threads = Shape::Product::kThreads;
-  shape.shared_bytes = Shape::shared_bytes(call.args.shape.batch);
+  shape.shared_bytes = Shape::shared_bytes(first.batch);
   shape.all_at_once = true;
   // Eights of units leave together, in words of 16 bytes.
-  fitted = hidden <= Shape::kHidden && hidden % 8 == 0 && reinterpret_cast<std::uintptr_t>(arriving) % 16 == 0;
+  fitted = first.hidden <= Shape::kHidden && first.hidden % 8 == 0;
+  for (int n = 0; n < count; ++n) fitted = fitted && exchange_of(scans[n]).aligned;
   if (!fitted) return Status::kOk;
   Launcher<Call> launcher(kernel, shape);
   fitted = launcher.fits();
   if (!fitted) return Status::kOk;
-  const Status filled = fill(arriving, kAbsent, bytes, stream);
-  return filled == Status::kOk ? launcher(call, false, stream) : filled;
+  for (int n = 0; n < count; ++n) {
+    const Exchange arriving = exchange_of(scans[n]);
+    const std::int64_t elements = scans[n].shape.steps * scans[n].shape.batch * arriving.width;
+    const std::size_t bytes = sizeof(typename Shape::T) * static_cast<std::size_t>(elements);
+    const Status filled = fill(arriving.first, kAbsent, bytes, stream);
+    if (filled != Status::kOk) return filled;
+  }
+  return launcher(call_of<Call>(scans, count), false, stream);
 }
 
 template <class P, int... kArguments>
-Status cluster_forward(const LstmForward& args, bool& fitted, void* stream) {
-  return launch_clusters<ClusterForwardShape<P, kArguments...>>(lstm_cluster_forward<P, kArguments...>,
-                                                                ClusterForward{args}, fitted, stream);
+Status cluster_forward(const LstmForward* scans, int count, bool& fitted, void* stream) {
+  return launch_clusters<ClusterForwardShape<P, kArguments...>>(lstm_cluster_forward<P, kArguments...>, scans, count,
+                                                                fitted, stream);
 }
 
 template <class P, int... kArguments>
-Status cluster_backward(const LstmBackward& args, bool& fitted, void* stream) {
-  return launch_clusters<ClusterBackwardShape<P, kArguments...>>(lstm_cluster_backward<P, kArguments...>,
-                                                                 ClusterBackward{args}, fitted, stream);
-}
-
-template <class P>
-std::size_t frames_bytes(const LstmShape& shape, std::int64_t width) {
-  return sizeof(StorageOf<P>) * static_cast<std::size_t>(shape.steps * shape.batch * width);
+Status cluster_backward(const LstmBackward* scans, int count, bool& fitted, void* stream) {
+  return launch_clusters<ClusterBackwardShape<P, kArguments...>>(lstm_cluster_backward<P, kArguments...>, scans, count,
+                                                                 fitted, stream);
 }
 
 template <class P, int... kArguments>
-Status grid_forward(const LstmForward& args, bool& fitted, void* stream) {
-  // Initial states are read in the same words.
-  fitted = reinterpret_cast<std::uintptr_t>(args.h0) % 16 == 0;
-  if (!fitted) return Status::kOk;
-  return launch_grid<GridForwardShape<P, kArguments...>>(lstm_grid_forward<P, kArguments...>, GridForward{args},
-                                                         args.output, frames_bytes<P>(args.shape, args.shape.hidden),
-                                                         fitted, stream);
+Status grid_forward(const LstmForward* scans, int count, bool& fitted, void* stream) {
+  return launch_grid<GridForwardShape<P, kArguments...>>(lstm_grid_forward<P, kArguments...>, scans, count, fitted,
+                                                         stream);
 }
 
 template <class P, int... kArguments>
-Status grid_backward(const LstmBackward& args, bool& fitted, void* stream) {
-  return launch_grid<GridBackwardShape<P, kArguments...>>(
-      lstm_grid_backward<P, kArguments...>, GridBackward{args}, args.grad_gates,
-      frames_bytes<P>(args.shape, 4 * args.shape.hidden), fitted, stream);
+Status grid_backward(const LstmBackward* scans, int count, bool& fitted, void* stream) {
+  return launch_grid<GridBackwardShape<P, kArguments...>>(lstm_grid_backward<P, kArguments...>, scans, count, fitted,
+                                                          stream);
 }
 
 #define LRCN_CLUSTER_FORWARD(...) cluster_forward<P, __VA_ARGS__>,
@@ -94,42 +115,42 @@ Status grid_backward(const LstmBackward& args, bool& fitted, void* stream) {
 
 // Runs a row of a list of lstm_variants.h.
 template <class Args, std::size_t kCount>
-Status run_variant(Status (*const (&launchers)[kCount])(const Args&, bool&, void*), const Args& args,
+Status run_variant(Status (*const (&launchers)[kCount])(const Args*, int, bool&, void*), const Args* scans, int count,
                    std::int32_t variant, bool& fitted, void* stream) {
   fitted = false;
   if (variant < 0 || static_cast<std::size_t>(variant) >= kCount) return Status::kInvalidSize;
-  return launchers[variant](args, fitted, stream);
+  return launchers[variant](scans, count, fitted, stream);
 }
 
 template <class P>
-Status run_persistent(const LstmForward& args, const LstmPlan& plan, bool& fitted, void* stream) {
-  using Launcher = Status (*)(const LstmForward&, bool&, void*);
+Status run_persistent(const LstmForward* scans, int count, const LstmPlan& plan, bool& fitted, void* stream) {
+  using Launcher = Status (*)(const LstmForward*, int, bool&, void*);
   if constexpr (sizeof(StorageOf<P>) == 2) {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_FORWARD_HALF(LRCN_CLUSTER_FORWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_FORWARD_HALF(LRCN_GRID_FORWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, args, plan.variant, fitted, stream);
-    return run_variant(kGrid, args, plan.variant, fitted, stream);
+    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
   } else {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_FORWARD_TF32(LRCN_CLUSTER_FORWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_FORWARD_TF32(LRCN_GRID_FORWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, args, plan.variant, fitted, stream);
-    return run_variant(kGrid, args, plan.variant, fitted, stream);
+    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
   }
 }
 
 template <class P>
-Status run_persistent(const LstmBackward& args, const LstmPlan& plan, bool& fitted, void* stream) {
-  using Launcher = Status (*)(const LstmBackward&, bool&, void*);
+Status run_persistent(const LstmBackward* scans, int count, const LstmPlan& plan, bool& fitted, void* stream) {
+  using Launcher = Status (*)(const LstmBackward*, int, bool&, void*);
   if constexpr (sizeof(StorageOf<P>) == 2) {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_BACKWARD_HALF(LRCN_CLUSTER_BACKWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_BACKWARD_HALF(LRCN_GRID_BACKWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, args, plan.variant, fitted, stream);
-    return run_variant(kGrid, args, plan.variant, fitted, stream);
+    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
   } else {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_BACKWARD_TF32(LRCN_CLUSTER_BACKWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_BACKWARD_TF32(LRCN_GRID_BACKWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, args, plan.variant, fitted, stream);
-    return run_variant(kGrid, args, plan.variant, fitted, stream);
+    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
   }
 }
 

@@ -16,12 +16,12 @@ Status run_forward(const LstmForward& args, void* stream);
 template <class P>
 Status run_backward(const LstmBackward& args, const TransposedWeights& weights, void* stream);
 
-// Defined in lstm_persistent.cuh, compiled in lstm_persistent_ARITHMETIC.cu. fitted: whether the device can run the
-// plan; if not, nothing was launched.
+// Up to kMostScans scans in one launch. Defined in lstm_persistent.cuh, compiled in lstm_persistent_ARITHMETIC.cu.
+// fitted: whether the device can run the plan; if not, nothing was launched.
 template <class P>
-Status run_persistent(const LstmForward& args, const LstmPlan& plan, bool& fitted, void* stream);
+Status run_persistent(const LstmForward* scans, int count, const LstmPlan& plan, bool& fitted, void* stream);
 template <class P>
-Status run_persistent(const LstmBackward& args, const LstmPlan& plan, bool& fitted, void* stream);
+Status run_persistent(const LstmBackward* scans, int count, const LstmPlan& plan, bool& fitted, void* stream);
 
 // The cell state of a scan, then with a projection the states before it.
 struct ForwardWorkspace {

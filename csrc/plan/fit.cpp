@@ -28,19 +28,20 @@ int room(const GpuProperties& gpu, const Variant& variant, std::int64_t shared_b
   return static_cast<int>(std::min(by_registers, by_memory));
 }
 
-Fit& fit_cluster(const GpuProperties& gpu, const Variant& variant, int room, Fit& fit) {
+Fit& fit_cluster(const GpuProperties& gpu, const LstmProblem& problem, const Variant& variant, int room, Fit& fit) {
   const std::int64_t cluster = variant.cluster();
   // Only those of 16 leave multiprocessors of a GPC unused.
   const std::int64_t clusters = cluster == 16 ? gpu.clusters_of_16 : gpu.multiprocessors / cluster;
   if (clusters == 0) return refuse(fit, Fit::kTogether, "the GPU runs no cluster of %lld blocks", number(cluster));
-  fit.resident = fit.slices > clusters ? std::min(room, 2) : 1;
-  fit.rounds = (fit.slices + clusters * fit.resident - 1) / (clusters * fit.resident);
-  fit.blocks = fit.slices * cluster;
+  const std::int64_t wanted = problem.scans * fit.slices;
+  fit.resident = wanted > clusters ? std::min(room, 2) : 1;
+  fit.rounds = (wanted + clusters * fit.resident - 1) / (clusters * fit.resident);
+  fit.blocks = wanted * cluster;
   return fit;
 }
 
 Fit& fit_grid(const GpuProperties& gpu, const LstmProblem& problem, const Variant& variant, int room, Fit& fit) {
-  fit.blocks = (problem.hidden + variant.units() - 1) / variant.units();
+  fit.blocks = problem.scans * ((problem.hidden + variant.units() - 1) / variant.units());
   const std::int64_t at_once = static_cast<std::int64_t>(gpu.multiprocessors) * room;
   if (fit.blocks > at_once) {
     return refuse(fit, Fit::kTogether, "%lld blocks, of which %lld run at the same time", number(fit.blocks),
@@ -71,7 +72,7 @@ Fit fit(const GpuProperties& gpu, const LstmProblem& problem, const Variant& var
     return refuse(fit, Fit::kSharedMemory, "%lld bytes of shared memory a block, of %lld", number(fit.shared_bytes),
                   number(gpu.shared_bytes_per_block));
   }
-  if (fit.slices > std::numeric_limits<std::int32_t>::max() / 16) {
+  if (fit.slices > std::numeric_limits<std::int32_t>::max() / 16 / kMostScans) {
     return refuse(fit, Fit::kSharedMemory, "%lld slices of the batch", number(fit.slices));
   }
   const int blocks = room(gpu, variant, fit.shared_bytes);
@@ -79,7 +80,7 @@ Fit fit(const GpuProperties& gpu, const LstmProblem& problem, const Variant& var
     return refuse(fit, Fit::kSharedMemory, "%lld bytes of shared memory a block, of %lld of a multiprocessor",
                   number(fit.shared_bytes), number(gpu.shared_bytes_per_multiprocessor));
   }
-  return grid ? fit_grid(gpu, problem, variant, blocks, fit) : fit_cluster(gpu, variant, blocks, fit);
+  return grid ? fit_grid(gpu, problem, variant, blocks, fit) : fit_cluster(gpu, problem, variant, blocks, fit);
 }
 
 }  // namespace lrcn_fast::plan

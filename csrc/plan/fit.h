@@ -15,12 +15,13 @@ struct Fit {
   Stage stage;
   char obstacle[96];
   int resident;               // blocks on the busiest multiprocessor
-  std::int64_t slices;        // of the batch
+  std::int64_t slices;        // of a scan's batch
   std::int64_t blocks;        // of the launch
   std::int64_t rounds;        // in which clusters run, more of them than fit at the same time
   std::int64_t shared_bytes;  // of a block
 };
 
+// All scans of the problem in one launch.
 Fit fit(const GpuProperties& gpu, const LstmProblem& problem, const Variant& variant);
 
 }  // namespace lrcn_fast::plan

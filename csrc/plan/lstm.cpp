@@ -38,13 +38,18 @@ const char* unsupported(const GpuProperties& gpu, const LstmProblem& problem) {
 
 // The best of a kernel's variants, and what the others ended at.
 struct Choice {
-  double total_us = 0;  // of the sequence; 0: none fits
-  double step_us = 0;
+  double total_us = 0;     // of all sequences; 0: none fits
+  double step_us = 0;      // of each of them
+  std::int32_t scans = 0;  // of a launch
   Variant variant{};
   Fit fit{};
   Fit nearest{};  // of those that do not fit, the one that got furthest
 
-  void consider(const GpuProperties& gpu, const LstmProblem& problem, const Model& model, const Variant& candidate) {
+  // together: scans of a launch.
+  void consider(const GpuProperties& gpu, LstmProblem problem, std::int32_t together, const Model& model,
+                const Variant& candidate) {
+    const double launches = (problem.scans + together - 1) / together;
+    problem.scans = together;
     const Fit found = plan::fit(gpu, problem, candidate);
     if (found.stage != Fit::kFits) {
       if (found.stage >= nearest.stage) nearest = found;
@@ -54,25 +59,28 @@ struct Choice {
     const double rounds = static_cast<double>(found.rounds);
     const double step =
         rounds * (grid ? model.grid_step(candidate, found.resident) : model.cluster_step(candidate, found.resident));
-    const double total = model.start(candidate, found.resident, rounds) + static_cast<double>(problem.steps) * step;
+    const double total = launches * (model.start(candidate, found.resident, rounds, together) +
+                                     static_cast<double>(problem.steps) * step);
     if (total_us != 0 && total >= total_us) return;
     total_us = total;
-    step_us = step;
+    step_us = launches * step;
+    scans = together;
     variant = candidate;
     fit = found;
   }
 };
 
-void describe(const Choice& choice, double step_us, LstmPlan& plan) {
-  char where[96];
+void describe(const Choice& choice, const LstmProblem& problem, double step_us, LstmPlan& plan) {
+  char where[96], scans[48] = "";
   if (plan.kernel == LstmKernel::kCluster) {
     std::snprintf(where, sizeof where, "%d blocks, clusters of %d that run in %lld round%s", plan.blocks, plan.cluster,
                   static_cast<long long>(choice.fit.rounds), choice.fit.rounds == 1 ? "" : "s");
   } else {
     std::snprintf(where, sizeof where, "a grid of %d blocks, all at the same time", plan.blocks);
   }
-  because(plan, "W_hh stays on chip in %s; modelled %.3g us a step, against %.3g with a launch for each", where,
-          plan.step_us, step_us);
+  if (problem.scans > 1) std::snprintf(scans, sizeof scans, ", %d of %d scans in a launch", plan.scans, problem.scans);
+  because(plan, "W_hh stays on chip in %s%s; modelled %.3g us a step, against %.3g with a launch for each", where,
+          scans, plan.step_us, step_us);
 }
 
 }  // namespace
@@ -82,6 +90,7 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
   LstmPlan plan{};
   plan.kernel = LstmKernel::kStep;
   plan.variant = -1;
+  plan.scans = 1;
   plan.cluster = 1;
   plan.floor_us = model.floor();
   // Two models; where they cross, nothing is faster than what the hardware allows.
@@ -91,7 +100,10 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
 
   Choice clusters, grids;
   for (const Variant& variant : plan::variants_of(problem.backward, size_of(problem.dtype))) {
-    (variant.kernel == LstmKernel::kCluster ? clusters : grids).consider(gpu, problem, model, variant);
+    Choice& choice = variant.kernel == LstmKernel::kCluster ? clusters : grids;
+    for (std::int32_t together = problem.scans; together >= 1; --together) {
+      choice.consider(gpu, problem, together, model, variant);
+    }
   }
   if (clusters.total_us == 0 && grids.total_us == 0) {
     return because(plan, "H=%lld finds no place on chip. In a cluster: %s. In a grid: %s",
@@ -106,6 +118,7 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
   }
   plan.kernel = best.variant.kernel;
   plan.variant = best.variant.position;
+  plan.scans = best.scans;
   plan.cluster = static_cast<std::int32_t>(best.variant.cluster());
   plan.blocks = static_cast<std::int32_t>(best.fit.blocks);
   plan.units = static_cast<std::int32_t>(best.variant.units());
@@ -114,7 +127,7 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
   plan.register_bytes = best.fit.resident * best.variant.register_bytes();
   plan.shared_bytes = best.fit.shared_bytes;
   plan.step_us = std::max(best.step_us, plan.floor_us);
-  describe(best, step_us, plan);
+  describe(best, problem, step_us, plan);
   return plan;
 }
 

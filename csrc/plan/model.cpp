@@ -33,6 +33,7 @@ double peak(const GpuProperties& gpu, const LstmProblem& problem) {
 Model::Model(const GpuProperties& gpu, const LstmProblem& problem)
     : gpu_(gpu),
       backward_(problem.backward),
+      scans_(problem.scans),
       element_bytes_(static_cast<double>(size_of(problem.dtype))),
       sum_bytes_(problem.dtype == DType::kFloat64 ? 8 : 4),
       batch_(static_cast<double>(std::max<std::int64_t>(problem.batch, 1))),
@@ -81,6 +82,15 @@ double Model::grid_floor(int depth_splits) const {
 }
 
 double Model::floor() const {
+  const double in_turn = scans_ * floor_of_a_scan();
+  if (scans_ == 1) return in_turn;
+  Model part = *this;  // of the GPU, one for each scan
+  part.gpu_.multiprocessors = std::max(1, gpu_.multiprocessors / scans_);
+  part.gpu_.clusters_of_16 /= scans_;
+  return std::min(in_turn, part.floor_of_a_scan());
+}
+
+double Model::floor_of_a_scan() const {
   double least = grid_floor(1);
   for (int splits = 2; splits <= 8; splits *= 2) least = std::min(least, grid_floor(splits));
   const double on_chip = kRegisterShare * 4 * gpu_.registers_per_multiprocessor + gpu_.shared_bytes_per_block;
@@ -103,7 +113,7 @@ double Model::step() const {
   const double tiles_of_one = std::ceil(tiles / gpu_.multiprocessors);
   const double states = transfer(tiles_of_one * rows * travels_ * hidden_ * element_bytes_, kIngestRate);
   const double multiplied = products(4 * hidden_ / gpu_.multiprocessors, hidden_, in_eights(batch_));
-  return kLaunchUs + weights + std::max(multiplied, states);
+  return scans_ * (kLaunchUs + weights + std::max(multiplied, states));
 }
 
 double Model::cluster_step(const Variant& variant, int resident) const {
@@ -129,9 +139,9 @@ double Model::grid_step(const Variant& variant, int resident) const {
   return std::max(kGridExchangeUs + slice, slices * slice);
 }
 
-double Model::start(const Variant& variant, int resident, double rounds) const {
-  // A grid's exchange is filled by a launch of its own.
-  const int launches = variant.kernel == LstmKernel::kGrid ? 2 : 1;
+double Model::start(const Variant& variant, int resident, double rounds, double scans) const {
+  // What each scan of a grid exchanges is filled by a launch of its own.
+  const double launches = variant.kernel == LstmKernel::kGrid ? 1 + scans : 1;
   const double weights = static_cast<double>(variant.register_bytes() + variant.weight_bytes());
   return launches * kLaunchUs + rounds * transfer(resident * weights, kLoadWeightsRate);
 }

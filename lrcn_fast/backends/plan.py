@@ -87,26 +87,29 @@ GPUS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How a sequence is run. All counts of a ``"step"`` but ``cluster`` are 0: its launches choose.
+    """How scans are run: one layer in one direction each. A ``"step"`` has no counts but ``scans``
+    and ``cluster``: its launches choose.
 
     Attributes:
         kernel: ``"step"`` (one launch a step), ``"cluster"`` or ``"grid"`` (one launch a sequence,
             W_hh stays on chip).
         variant: of the kernel, as it was compiled; -1 for ``"step"``.
+        scans: that a launch takes; the others take further launches.
         cluster: blocks of a cluster; 1 without.
         blocks: of the launch.
         units: hidden units that a block owns.
         rows: of the batch in a slice.
-        slices: of the batch.
+        slices: of the batch of a scan.
         register_bytes: of weights, in the busiest multiprocessor.
         shared_bytes: of a block.
-        step_us: modelled microseconds of a step, recurrence only.
+        step_us: modelled microseconds of a step of all scans, recurrence only.
         floor_us: what the hardware allows by the same model, whatever the kernel.
         reason: why this kernel, or why none that keeps W_hh on chip.
     """
 
     kernel: str
     variant: int
+    scans: int
     cluster: int
     blocks: int
     units: int
@@ -123,9 +126,10 @@ class Plan:
         if self.kernel == "step":
             return f"step: {times}\n{self.reason}"
         clusters = f" in clusters of {self.cluster}" if self.kernel == "cluster" else ""
+        scans = f"{self.scans} scans of " if self.scans > 1 else ""
         return (
             f"{self.kernel}: {self.blocks} blocks{clusters}, {self.units} units each, "
-            f"{self.slices} x {self.rows} rows; {times}\n"
+            f"{scans}{self.slices} x {self.rows} rows; {times}\n"
             f"{self.register_bytes} bytes of weights in the registers of a multiprocessor, "
             f"{self.shared_bytes} bytes of shared memory a block\n{self.reason}"
         )
@@ -140,10 +144,11 @@ def plan(
     steps: int,
     backward: bool = False,
     proj_size: int = 0,
+    scans: int = 1,
     precision: str | None = None,
     aligned: bool = True,
 ) -> Plan:
-    """Plan one layer and direction of an LSTM on a GPU, as :func:`use_persistent` allows.
+    """Plan scans, one layer in one direction each, on a GPU as :func:`use_persistent` allows.
 
     Args:
         gpu: properties, or a name of ``GPUS``.
@@ -153,6 +158,7 @@ def plan(
         steps: T.
         backward: plan the backward pass.
         proj_size: P with a projection, else 0.
+        scans: of these sizes, independent of each other, such as both directions; up to 4.
         precision: of float32 products, ``"highest"``, ``"high"`` or ``"medium"``, as
             ``torch.set_float32_matmul_precision`` has them; None for what is set there.
         aligned: whether weights, states and outputs begin at multiples of 16 bytes.
@@ -178,6 +184,7 @@ def plan(
         "batch": batch,
         "hidden": hidden_size,
         "projects": proj_size > 0,
+        "scans": scans,
         "aligned": aligned,
         "persistent": extension.persistent(),
     }

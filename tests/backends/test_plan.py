@@ -17,12 +17,13 @@ ROWS = (1, 5, 8, 24, 64, 100, 256, 1000)
 DTYPES = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
 
 
-def check(gpu: Gpu, hidden: int, batch: int, found: Plan) -> None:
+def check(gpu: Gpu, hidden: int, batch: int, found: Plan, scans: int = 1) -> None:
     """What a launcher relies on."""
     assert found.reason and found.step_us >= found.floor_us > 0
+    assert 1 <= found.scans <= scans
     if found.kernel == "step":
         counts = (found.blocks, found.units, found.rows, found.slices)
-        assert (found.variant, found.cluster, *counts) == (-1, 1, 0, 0, 0, 0)
+        assert (found.variant, found.scans, found.cluster, *counts) == (-1, 1, 1, 0, 0, 0, 0)
         assert found.register_bytes == found.shared_bytes == 0
         return
     assert found.variant >= 0
@@ -33,11 +34,12 @@ def check(gpu: Gpu, hidden: int, batch: int, found: Plan) -> None:
         assert gpu.capability >= (9, 0)
         assert 1 < found.cluster <= 16
         assert found.cluster < 16 or gpu.clusters_of_16 > 0
-        assert found.blocks == found.cluster * found.slices
+        assert found.blocks == found.scans * found.cluster * found.slices
         assert found.cluster * found.units >= hidden
     else:
         assert found.kernel == "grid" and found.cluster == 1
-        assert (found.blocks - 1) * found.units < hidden <= found.blocks * found.units
+        blocks, rest = divmod(found.blocks, found.scans)
+        assert rest == 0 and (blocks - 1) * found.units < hidden <= blocks * found.units
         resident = -(-found.blocks // gpu.multiprocessors)
         assert resident <= 2
         used = resident * (found.shared_bytes + 1024)
@@ -81,6 +83,7 @@ gpus = st.builds(
     st.booleans(),
     st.sampled_from(["highest", "high", "medium"]),
     st.booleans(),
+    st.integers(1, 4),
 )
 def test_plans_fit_any_gpu(
     gpu: Gpu,
@@ -91,6 +94,7 @@ def test_plans_fit_any_gpu(
     backward: bool,
     precision: str,
     aligned: bool,
+    scans: int,
 ) -> None:
     found = plan(
         gpu,
@@ -101,8 +105,9 @@ def test_plans_fit_any_gpu(
         backward=backward,
         precision=precision,
         aligned=aligned,
+        scans=scans,
     )
-    check(gpu, hidden, batch, found)
+    check(gpu, hidden, batch, found, scans)
 
 
 @pytest.mark.parametrize("empty", [{"batch": 0}, {"hidden_size": 0}, {"steps": 0}], ids=str)
@@ -185,6 +190,28 @@ def test_a_grid_goes_through_its_slices() -> None:
     found = plan("H100", torch.bfloat16, 1024, batch=64, steps=128)
     assert (found.kernel, found.blocks) == ("grid", 128)
     assert found.slices > 1
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("scans", [2, 3, 4])
+def test_scans_together_take_little_longer_than_one(scans: int, backward: bool) -> None:
+    """Where clusters are left: otherwise nothing is gained, and nothing lost."""
+    options: dict[str, Any] = {"steps": 128, "backward": backward}
+    for hidden, batch in ((256, 8), (256, 256), (1000, 8)):
+        one = plan("H100", torch.bfloat16, hidden, batch=batch, **options)
+        found = plan("H100", torch.bfloat16, hidden, batch=batch, scans=scans, **options)
+        check(GPUS["H100"], hidden, batch, found, scans)
+        assert one.step_us <= found.step_us <= 1.0001 * scans * one.step_us
+        assert one.floor_us <= found.floor_us <= 1.0001 * scans * one.floor_us
+    few = plan("H100", torch.bfloat16, 256, batch=8, scans=scans, **options)
+    assert few.scans == scans and f"{scans} of {scans} scans in a launch" in few.reason
+    assert few.step_us < 1.3 * plan("H100", torch.bfloat16, 256, batch=8, **options).step_us
+
+
+def test_scans_that_find_no_room_together_take_turns() -> None:
+    found = plan("H100", torch.bfloat16, 1000, batch=8, steps=128, scans=2)
+    assert (found.kernel, found.scans) == ("grid", 1)
+    assert "1 of 2 scans in a launch" in found.reason
 
 
 @pytest.mark.parametrize("format, hidden", TABLE)

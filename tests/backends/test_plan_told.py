@@ -14,7 +14,7 @@ from lrcn_fast.backends import GPUS, Gpu, LstmSpec, OpSpec, plan, use_persistent
 def problem() -> dict[str, Any]:
     return {
         **{"backward": False, "dtype": "bfloat16", "products": "float32", "steps": 8},
-        **{"batch": 8, "hidden": 64, "projects": False, "aligned": True},
+        **{"batch": 8, "hidden": 64, "projects": False, "scans": 1, "aligned": True},
         "persistent": "auto",
     }
 
@@ -67,6 +67,8 @@ def test_errors_of_plan() -> None:
         plan("H101", torch.bfloat16, 256, batch=1, steps=8)
     with pytest.raises(ValueError, match="precision: expected one of highest"):
         plan("H100", torch.float32, 256, batch=1, steps=8, precision="low")
+    with pytest.raises(ValueError, match=r"problem\['scans'\] must be an int within 1..4, got 5"):
+        plan("H100", torch.bfloat16, 256, batch=1, steps=8, scans=5)
     with pytest.raises(ValueError, match=r"problem\['dtype'\].*float8_e4m3fn"):
         plan("H100", torch.float8_e4m3fn, 256, batch=1, steps=8)
 

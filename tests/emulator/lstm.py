@@ -1,6 +1,7 @@
 """The CUDA kernels of the LSTM on the CPU, with the arguments of the operators."""
 
-import torch
+from typing import Any
+
 from torch import Tensor
 
 from tests.emulator.arrays import like, to_numpy, to_torch
@@ -10,65 +11,88 @@ from tests.helpers.cases import Tensors
 STEP, CLUSTER, GRID = range(3)  # LstmKernel of lstm_plan.h
 FORWARD = ("output", "h_n", "c_n", "cells", "activations")
 BACKWARD = ("grad_gates", "grad_h0", "grad_c0", "grad_hidden")
+Results = tuple[Tensor, ...]
 
 
-def _arrays(*tensors: Tensor | None) -> list[object]:
-    return [None if tensor is None else to_numpy(tensor) for tensor in tensors]
+def _arrays(x: Tensors, **others: Tensor | None) -> dict[str, Any]:
+    """What a scan reads, by name."""
+    given = {name: v for name, v in {**vars(x), **others}.items() if not isinstance(v, bool)}
+    arrays = {name: None if v is None else to_numpy(v) for name, v in given.items()}
+    return {**arrays, "reverse": x.reverse, "batch_first": x.batch_first}
 
 
-def forward(
-    x: Tensors,
+def _empty(x: Tensors, names: tuple[str, ...]) -> dict[str, Any]:
+    """What a scan writes, by name."""
+    outer, hidden, width = x.gates.shape[:2], x.gates.shape[2] // 4, x.weight_hh.shape[1]
+    batch = outer[0] if x.batch_first else outer[1]
+    shapes = {
+        **dict.fromkeys(("output", "grad_hidden"), (*outer, width)),
+        **dict.fromkeys(("h_n", "grad_h0"), (batch, width)),
+        **dict.fromkeys(("c_n", "grad_c0"), (batch, hidden)),
+        **dict.fromkeys(("activations", "grad_gates"), (*outer, 4 * hidden)),
+        "cells": (*outer, hidden),
+    }
+    return {name: like(x.gates.dtype, *shapes[name]) for name in names}
+
+
+def forward_scans(
+    scans: list[Tensors],
     tf32: int = 0,
     save: tuple[str, ...] = ("cells", "activations"),
     kernel: tuple[int, int] = (STEP, -1),
-) -> tuple[Tensor, ...]:
-    """``lstm_forward``; what is not saved stays NaN.
+    together: int = 4,
+) -> list[Results]:
+    """``lstm_forward`` of several scans in one call; what is not saved stays NaN.
 
     Args:
         kernel: which one, and the position in its list of lstm_variants.h.
+        together: scans of a launch.
     """
-    outer, hidden, width = x.gates.shape[:2], x.gates.shape[2] // 4, x.weight_hh.shape[1]
-    batch = outer[0] if x.batch_first else outer[1]
-    dtype = x.gates.dtype
-    shapes = [
-        (*outer, width),
-        (batch, width),
-        (batch, hidden),
-        (*outer, hidden),
-        (*outer, 4 * hidden),
+    outputs = [_empty(x, FORWARD) for x in scans]
+    skipped = dict.fromkeys({"cells", "activations"} - set(save))
+    calls = [{**_arrays(x), **out, **skipped} for x, out in zip(scans, outputs, strict=True)]
+    emulator().lstm_forward(calls, tf32, *kernel, together)
+    return [
+        tuple(to_torch(array, x.gates.dtype) for array in out.values())
+        for x, out in zip(scans, outputs, strict=True)
     ]
-    outputs = [like(dtype, *shape) for shape in shapes]
-    given = [
-        array if name not in ("cells", "activations") or name in save else None
-        for name, array in zip(FORWARD, outputs, strict=True)
-    ]
-    optional = (x.weight_hr, x.static_gates, x.h0, x.c0, x.cont, x.lengths)
-    emulator().lstm_forward(
-        *_arrays(x.gates, x.weight_hh, *optional), x.reverse, x.batch_first, tf32, *kernel, *given
-    )
-    return tuple(to_torch(array, dtype) for array in outputs)
+
+
+def backward_scans(
+    scans: list[Tensors],
+    saved: list[tuple[Tensor, Tensor]],
+    tf32: int = 0,
+    kernel: tuple[int, int] = (STEP, -1),
+    together: int = 4,
+) -> list[Results]:
+    """``lstm_backward`` of the (activations, cells) that a forward saved of each scan."""
+    outputs = [_empty(x, BACKWARD) for x in scans]
+    calls = []
+    for x, (activations, cells), out in zip(scans, saved, outputs, strict=True):
+        arrays = _arrays(
+            x,
+            activations=activations,
+            cells=cells,
+            weight_hh_transposed=x.weight_hh.t(),
+            weight_hr_transposed=None if x.weight_hr is None else x.weight_hr.t(),
+        )
+        hidden = out["grad_hidden"] if x.weight_hr is not None else None
+        calls.append({**arrays, **out, "grad_hidden": hidden})
+    emulator().lstm_backward(calls, tf32, *kernel, together)
+    results = []
+    for x, out in zip(scans, outputs, strict=True):
+        grads = [to_torch(array, x.gates.dtype) for array in out.values()]
+        results.append((*grads[:3], grads[3] if x.weight_hr is not None else grads[3].new_empty(0)))
+    return results
+
+
+def forward(x: Tensors, *options: Any, **named: Any) -> Results:
+    """:func:`forward_scans` of a single one."""
+    return forward_scans([x], *options, **named)[0]
 
 
 def backward(
-    x: Tensors,
-    activations: Tensor,
-    cells: Tensor,
-    tf32: int = 0,
-    kernel: tuple[int, int] = (STEP, -1),
-) -> tuple[Tensor, ...]:
-    """``lstm_backward`` of what a forward saved."""
-    outer, hidden, width = cells.shape[:2], cells.shape[2], x.weight_hh.shape[1]
-    batch = outer[0] if x.batch_first else outer[1]
-    dtype = cells.dtype
-    shapes = [(*outer, 4 * hidden), (batch, width), (batch, hidden)]
-    shapes += [] if x.weight_hr is None else [(*outer, width)]
-    outputs = [like(dtype, *shape) for shape in shapes]
-    weights = x.weight_hh, *(None if w is None else w.t() for w in (x.weight_hh, x.weight_hr))
-    grads = (x.grad_output, x.grad_h_n, x.grad_c_n, x.grad_cells)
-    emulator().lstm_backward(
-        *_arrays(*grads, activations, cells, *weights, x.c0, x.cont, x.lengths),
-        *(x.reverse, x.batch_first, tf32, *kernel),
-        *(outputs if x.weight_hr is not None else [*outputs, None]),
-    )
-    results = [to_torch(array, dtype) for array in outputs]
-    return (*results, torch.empty(0, dtype=dtype)) if x.weight_hr is None else tuple(results)
+    x: Tensors, activations: Tensor, cells: Tensor, *options: Any, **named: Any
+) -> Results:
+    """:func:`backward_scans` of a single one."""
+    return backward_scans([x], [(activations, cells)], *options, **named)[0]

@@ -66,10 +66,16 @@ class Fault:
         return self.old.join(before) + new + self.old.join(after)
 
 
+def _first_scan(file: str) -> Fault:
+    scans = "call.scans["
+    return Fault("takes the first scan", file, scans, scans + "FAULT ? 0 : ")
+
+
 def _cluster(file: str) -> list[Fault]:
     first, again = "arrived + n, kStepBytes", "mbarrier_arrive_expect(arrived + buffer, kStepBytes)"
     target, signal = "states + (1 - buffer)", "arrived + 1 - buffer"
     return [
+        _first_scan(file),
         Fault("no barrier before peers write", file, "cluster_barrier()"),
         Fault("no barrier before sums", file, "block_barrier()"),
         Fault("sends before the barrier", file, "block_barrier()", occurrence=1),
@@ -97,8 +103,9 @@ def _cluster(file: str) -> list[Fault]:
 def _grid(file: str) -> list[Fault]:
     kernel = file.removesuffix(".cuh")
     asked = "* hidden, true}" if "forward" in file else "* 4 * hidden, true}"
-    fill = "fill(arriving, kAbsent, bytes, stream)"
+    fill = "fill(arriving.first, kAbsent, bytes, stream)"
     return [
+        _first_scan(file),
         Fault("no barrier before sums", file, "block_barrier()"),
         Fault("sends before the barrier", file, "warp_barrier()"),
         Fault("one buffer of sums", file, "turn ^= 1", "turn ^= FAULT ? 0 : 1"),

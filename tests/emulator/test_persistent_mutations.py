@@ -9,22 +9,25 @@ from tests.emulator.test_lstm import check, loop
 from tests.helpers.cases import Case, build
 
 SEEDS = range(4)
-# Two slices; enough steps for each buffer to be used again.
-CASE = Case("mutants", T=6, B=11, H=24)
+# Two slices; enough steps for each buffer to be used again. And a short scan beside it.
+CASES = [Case("mutants", T=6, B=11, H=24), Case("beside", T=2, B=11, H=24, reverse=True)]
 
 
 def run(kernel: str, fault: int, seed: int) -> None:
-    forward, exact_forward, backward, exact_backward = loop(CASE, torch.float16)
-    x = build(CASE, torch.float16)
+    loops = [loop(case, torch.float16) for case in CASES]
+    scans = [build(case, torch.float16) for case in CASES]
     mutants().set_fault(fault)
     mutants().set_seed(seed)
     plan = (lstm.CLUSTER if "cluster" in kernel else lstm.GRID, 0)
     if "forward" in kernel:
-        actual = lstm.forward(x, kernel=plan)
-        check(lstm.FORWARD, actual, forward, exact_forward, arithmetic="float16")
+        names, oracles = lstm.FORWARD, [oracle[:2] for oracle in loops]
+        actual = lstm.forward_scans(scans, kernel=plan)
     else:
-        actual = lstm.backward(x, forward[4], forward[3], kernel=plan)
-        check(lstm.BACKWARD, actual, backward, exact_backward, arithmetic="float16")
+        names, oracles = lstm.BACKWARD, [oracle[2:] for oracle in loops]
+        saved = [(oracle[0][4], oracle[0][3]) for oracle in loops]
+        actual = lstm.backward_scans(scans, saved, kernel=plan)
+    for ours, wanted in zip(actual, oracles, strict=True):
+        check(names, ours, *wanted, arithmetic="float16")
 
 
 @pytest.fixture(autouse=True)

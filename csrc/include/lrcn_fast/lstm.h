@@ -86,13 +86,19 @@ struct TransposedWeights {
 
 struct LstmPlan;
 
-// On `stream`, a cudaStream_t of the calling thread's current device. `plan` comes from plan_lstm(); where the device
-// cannot run what it says after all, one launch a step (two with a projection) does. They return at once: a status
-// other than kOk says that a launch was refused. Lengths outside 0..T count as the nearest end.
+// Scans that a launch takes at most: one layer in one direction each, over a sequence or a part of it.
+constexpr int kMostScans = 4;
+
+// `count` scans on `stream`, a cudaStream_t of the calling thread's current device. They share dtype, B, H and P;
+// T, direction, layout, buffers, cont and lengths are each scan's own, and none reads what another writes. `plan` comes
+// from plan_lstm(); scans that the device cannot run together after all run one after the other, and where it cannot
+// run what the plan says at all, one launch a step (two with a projection) does. They return at once: a status other
+// than kOk says that a launch was refused. Lengths outside 0..T count as the nearest end.
 size_t lstm_forward_workspace_cuda(const LstmShape& shape);
 size_t lstm_backward_workspace_cuda(const LstmShape& shape);
-Status lstm_forward_cuda(const LstmForward& args, Float32Products products, const LstmPlan& plan, void* stream);
-Status lstm_backward_cuda(const LstmBackward& args, const TransposedWeights& weights, Float32Products products,
-                          const LstmPlan& plan, void* stream);
+Status lstm_forward_cuda(const LstmForward* scans, int count, Float32Products products, const LstmPlan& plan,
+                         void* stream);
+Status lstm_backward_cuda(const LstmBackward* scans, const TransposedWeights* weights, int count,
+                          Float32Products products, const LstmPlan& plan, void* stream);
 
 }  // namespace lrcn_fast

@@ -40,21 +40,23 @@ struct LstmProblem {
   Float32Products products;  // of kFloat32
   std::int64_t steps, batch, hidden;
   bool projects;
-  bool aligned;  // rows of weights, states and outputs begin at multiples of 16 bytes
+  std::int32_t scans;  // of these sizes, independent of each other: 1..kMostScans
+  bool aligned;        // rows of weights, states and outputs begin at multiples of 16 bytes
   Persistence persistence;
 };
 
 struct LstmPlan {
   LstmKernel kernel;
-  std::int32_t variant;  // position in its list of lstm_variants.h; -1 for kStep
-  std::int32_t cluster;  // blocks of a cluster, 1 without
-  std::int32_t blocks;   // of the launch
-  std::int32_t units;    // hidden units a block owns
-  std::int32_t rows;     // of the batch in a slice
-  std::int64_t slices;
+  std::int32_t variant;         // position in its list of lstm_variants.h; -1 for kStep
+  std::int32_t scans;           // that a launch takes; the others take further launches
+  std::int32_t cluster;         // blocks of a cluster, 1 without
+  std::int32_t blocks;          // of the launch
+  std::int32_t units;           // hidden units a block owns
+  std::int32_t rows;            // of the batch in a slice
+  std::int64_t slices;          // of one scan
   std::int64_t register_bytes;  // of weights, of the busiest multiprocessor
   std::int64_t shared_bytes;    // of one block
-  double step_us;               // modelled time of a step, recurrence only
+  double step_us;               // modelled time of a step of all scans, recurrence only
   double floor_us;              // what the hardware allows by the same model, whatever the kernel
   char reason[256];             // why this kernel, or why none that stays on chip
 };

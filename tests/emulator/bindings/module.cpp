@@ -77,6 +77,8 @@ PYBIND11_MODULE(lrcn_fast_emulator, m) {
   m.def("set_compute_capability", emulator::set_compute_capability, pybind11::arg("capability"));
   m.def("last_shared_bytes", emulator::last_shared_bytes);
   m.def("set_multiprocessors", emulator::set_multiprocessors, pybind11::arg("count"));
+  m.def("set_blocks_at_once", emulator::set_blocks_at_once, pybind11::arg("count"));
   m.def("last_launch", emulator::last_launch);
+  m.def("launches", emulator::launches);
   for (const auto bind : emulator::registered()) bind(m);
 }

@@ -32,6 +32,7 @@ constexpr std::size_t kMostThreadsAtOnce = 1 << 16;
 std::uint32_t seed = 0;
 std::size_t shared_bytes_of_last = 0;
 std::string last;
+unsigned count = 0;
 
 std::string readable(const char* mangled) {
   int status = 0;
@@ -98,6 +99,7 @@ void step(Launch& l) {
 void set_seed(std::uint32_t value) { seed = value; }
 std::size_t last_shared_bytes() { return shared_bytes_of_last; }
 const std::string& last_launch() { return last; }
+unsigned launches() { return count; }
 
 bool refuses(const Shape& shape) { return reason_to_refuse(shape) != nullptr; }
 
@@ -137,6 +139,7 @@ Status run(const Shape& shape, const char* params_type, const std::function<void
     return Status::kLaunchFailed;
   }
   last = readable(params_type);
+  ++count;
   const std::string name = "launch of " + last + ": ";
   const std::size_t threads = std::size_t{shape.threads} * shape.blocks[0] * shape.blocks[1] * shape.blocks[2];
   if (threads > kMostThreadsAtOnce) {

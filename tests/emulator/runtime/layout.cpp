@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "emulator/control.h"
 
@@ -13,6 +14,7 @@ constexpr std::uint16_t kPoison = 0x7ff7;
 
 int capability = 90;
 int processors = 132;
+unsigned at_once = std::numeric_limits<unsigned>::max();
 
 }  // namespace
 
@@ -20,6 +22,8 @@ void set_compute_capability(int value) { capability = value; }
 int compute_capability() { return capability; }
 void set_multiprocessors(int count) { processors = count; }
 int multiprocessors() { return processors; }
+void set_blocks_at_once(unsigned count) { at_once = count; }
+unsigned blocks_at_once() { return at_once; }
 
 const char* reason_to_refuse(const Shape& shape) {
   const bool large = capability == 80 || capability == 87;

@@ -15,10 +15,14 @@ void set_seed(std::uint32_t seed);
 void set_compute_capability(int capability);
 // Dynamic shared memory of a block in the launch that ran last.
 std::size_t last_shared_bytes();
-// Of the emulated GPU: what tiles are chosen for. Blocks run all at once however many there are.
+// Of the emulated GPU: what tiles are chosen for.
 void set_multiprocessors(int count);
+// Blocks that the emulated GPU says it runs at the same time. Those of a launch all do, however many there are.
+void set_blocks_at_once(unsigned count);
 
 // The type of the parameters of the last launch: which kernel a launcher chose.
 const std::string& last_launch();
+// How many there have been.
+unsigned launches();
 
 }  // namespace lrcn_fast::emulator

@@ -23,6 +23,7 @@ Status run(const Shape& shape, const char* params_type, const std::function<void
 bool refuses(const Shape& shape);
 int compute_capability();
 int multiprocessors();
+unsigned blocks_at_once();
 
 struct Place {
   unsigned thread, threads;

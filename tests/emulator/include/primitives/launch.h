@@ -32,8 +32,10 @@ class Launcher {
     return emulator::run(emulated(overlaps_previous), typeid(Params).name(), [&] { kernel_(params); });
   }
 
-  // All blocks of a launch are alive at once here.
-  bool fits() const { return !emulator::refuses(emulated(false)); }
+  bool fits() const {
+    if (emulator::refuses(emulated(false))) return false;
+    return !shape_.all_at_once || shape_.blocks_x * shape_.blocks_y * shape_.blocks_z <= emulator::blocks_at_once();
+  }
 
  private:
   emulator::Shape emulated(bool overlaps_previous) const {

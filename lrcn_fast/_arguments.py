@@ -13,6 +13,7 @@ __all__ = [
     "autocast_dtype",
     "check_cont",
     "check_floating",
+    "check_integers",
     "check_lengths",
     "check_like",
     "check_pair",
@@ -98,15 +99,20 @@ def check_cont(cont: object, shape: Sequence[int], letters: str, like: Tensor) -
     return cont if cont.dtype == torch.bool else cont != 0
 
 
+def check_integers(name: str, value: object) -> Tensor:
+    """Return ``value`` if it is a tensor of integers."""
+    kinds = isinstance(value, Tensor) and not value.is_floating_point() and not value.is_complex()
+    if not isinstance(value, Tensor) or not kinds or value.dtype == torch.bool:
+        raise TypeError(f"{name}: expected a tensor of integers, got {describe(value)}")
+    return value
+
+
 def check_lengths(lengths: object, batch: int, steps: int, like: Tensor) -> Tensor:
     """Return the lengths as int64 on the device of ``like``.
 
     Their values are only looked at where that needs no waiting for a device.
     """
-    if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.is_complex():
-        raise TypeError(f"lengths: expected a tensor of integers, got {describe(lengths)}")
-    if lengths.dtype == torch.bool:
-        raise TypeError(f"lengths: expected a tensor of integers, got {describe(lengths)}")
+    lengths = check_integers("lengths", lengths)
     if lengths.is_meta != like.is_meta:
         raise ValueError(f"lengths: expected a tensor with values, got {describe(lengths)}")
     if tuple(lengths.shape) != (batch,):

@@ -104,8 +104,8 @@ inline void check_dtype(const char* op, const char* argument, const Tensor& tens
   fail(op, "argument '", argument, "' must have dtype ", name_of(expected), ", got ", describe(tensor));
 }
 
-inline DType check_floating(const char* op, const char* argument, const Tensor& tensor) {
-  switch (tensor.scalar_type()) {
+inline std::optional<DType> floating(ScalarType type) {
+  switch (type) {
     case ScalarType::Float:
       return DType::kFloat32;
     case ScalarType::Double:
@@ -115,8 +115,18 @@ inline DType check_floating(const char* op, const char* argument, const Tensor& 
     case ScalarType::BFloat16:
       return DType::kBFloat16;
     default:
-      fail(op, "argument '", argument, "' must be float32, float64, float16 or bfloat16, got ", describe(tensor));
+      return std::nullopt;
   }
+}
+
+inline DType check_floating(const char* op, const char* argument, const Tensor& tensor) {
+  if (const auto dtype = floating(tensor.scalar_type())) return *dtype;
+  fail(op, "argument '", argument, "' must be float32, float64, float16 or bfloat16, got ", describe(tensor));
+}
+
+inline DType check_floating(const char* op, const char* argument, ScalarType type) {
+  if (const auto dtype = floating(type)) return *dtype;
+  fail(op, "argument '", argument, "' must be float32, float64, float16 or bfloat16, got ", name_of(type));
 }
 
 inline void check_device(const char* op, const char* argument, const Tensor& tensor, const Tensor& like) {
@@ -153,6 +163,11 @@ inline Tensor with_unit_last_stride(const Tensor& tensor) {
 inline std::optional<Tensor> with_unit_last_stride(const std::optional<Tensor>& tensor) {
   if (!tensor.has_value()) return std::nullopt;
   return with_unit_last_stride(*tensor);
+}
+
+inline std::optional<Tensor> contiguous(const std::optional<Tensor>& tensor) {
+  if (!tensor.has_value()) return std::nullopt;
+  return torch::stable::contiguous(*tensor);
 }
 
 inline const void* data_or_null(const std::optional<Tensor>& tensor) {

@@ -101,11 +101,6 @@ inline void check_lengths(const char* op, const LstmShape& shape) {
   }
 }
 
-inline OptionalTensor contiguous(const OptionalTensor& tensor) {
-  if (!tensor.has_value()) return std::nullopt;
-  return torch::stable::contiguous(*tensor);
-}
-
 inline LstmInputs lstm_inputs(const Tensor& weight_hh, const OptionalTensor& weight_hr, const OptionalTensor& cont,
                               const OptionalTensor& lengths) {
   return {torch::stable::contiguous(weight_hh), contiguous(weight_hr), cont, contiguous(lengths)};

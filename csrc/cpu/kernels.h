@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lrcn_fast/frames_to_input.h"
 #include "lrcn_fast/lstm.h"
 #include "lrcn_fast/lstm_cell.h"
 
@@ -13,6 +14,7 @@ struct Kernels {
   void (*lstm_backward)(const LstmBackward&, const Parallel&);
   void (*lstm_cell_forward)(const LstmCellForward&, const Parallel&);
   void (*lstm_cell_backward)(const LstmCellBackward&, const Parallel&);
+  void (*frames_to_input)(const FramesToInput&, const Parallel&);
 };
 
 namespace baseline {

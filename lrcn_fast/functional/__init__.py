@@ -1,5 +1,6 @@
 """Stateless API of every operator: checks the arguments, chooses a backend, calls the operator."""
 
+from lrcn_fast.functional.frames_to_input import frames_to_input
 from lrcn_fast.functional.lstm import lstm, lstm_cell
 
-__all__ = ["lstm", "lstm_cell"]
+__all__ = ["frames_to_input", "lstm", "lstm_cell"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Half", "define", "define_both", "implement"]
+__all__ = ["Half", "define", "define_both", "define_undifferentiable", "implement"]
 
 _NAMESPACE = "lrcn_fast"
 # Kept for the life of the process: a library that is collected takes its operators along.
@@ -33,7 +33,7 @@ def define(
 
 @dataclass(frozen=True)
 class Half:
-    """The forward or the backward half of an operator.
+    """The forward or the backward half of an operator, or one that has no backward.
 
     Attributes:
         signature: its arguments and results, as in a schema.
@@ -62,7 +62,7 @@ def define_both(
     """
     for suffix in ("", *forward.implementations):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
-        _define_undifferentiable(backward_name, backward.signature, backward.fake)
+        _define_backward(backward_name, backward.signature, backward.fake)
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
         define(
             forward_name,
@@ -76,12 +76,20 @@ def define_both(
             implement(backward_name, backward.implementations[suffix])
 
 
+def define_undifferentiable(name: str, operator: Half) -> None:
+    """Define an operator of integers, without and with each of the suffixes."""
+    _define(name, operator.signature, operator.fake)
+    for suffix, function in operator.implementations.items():
+        _define(name + suffix, operator.signature, operator.fake)
+        implement(name + suffix, function)
+
+
 def implement(name: str, function: Callable[..., Any]) -> None:
     """Register an implementation for every device."""
     _library.impl(name, function, "CompositeExplicitAutograd")
 
 
-def _define_undifferentiable(name: str, signature: str, fake: Callable[..., Any]) -> None:
+def _define_backward(name: str, signature: str, fake: Callable[..., Any]) -> None:
     def backward(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(
             f"lrcn_fast::{name}: second derivatives are not implemented; "

@@ -4,10 +4,12 @@ Nothing here imports anything but torch. Each function has the signature of the 
 same name, and the meaning of an operator is what the code here does.
 """
 
+from lrcn_fast.reference.frames_to_input import frames_to_input
 from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward
 from lrcn_fast.reference.lstm_cell import lstm_cell_backward, lstm_cell_forward
 
 __all__ = [
+    "frames_to_input",
     "lstm",
     "lstm_backward",
     "lstm_cell_backward",

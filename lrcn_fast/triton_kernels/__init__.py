@@ -11,7 +11,14 @@ except ImportError as error:
         "the Triton kernels of lrcn_fast need the package triton: pip install triton"
     ) from error
 
+from lrcn_fast.triton_kernels.frames_to_input import frames_to_input
 from lrcn_fast.triton_kernels.lstm import lstm_backward, lstm_forward
 from lrcn_fast.triton_kernels.lstm_cell import lstm_cell_backward, lstm_cell_forward
 
-__all__ = ["lstm_backward", "lstm_cell_backward", "lstm_cell_forward", "lstm_forward"]
+__all__ = [
+    "frames_to_input",
+    "lstm_backward",
+    "lstm_cell_backward",
+    "lstm_cell_forward",
+    "lstm_forward",
+]

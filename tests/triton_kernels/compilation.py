@@ -51,12 +51,18 @@ def record(
     patch: pytest.MonkeyPatch, processors: int, call: Callable[[], object]
 ) -> dict[str, list[Launch]]:
     """The launches of a call by the kernel's name, as on a GPU of so many processors."""
-    from lrcn_fast.triton_kernels import backward_kernels, cell_kernels, forward_kernels, lstm
+    from lrcn_fast.triton_kernels import (
+        backward_kernels,
+        cell_kernels,
+        forward_kernels,
+        frames_kernel,
+        lstm,
+    )
 
     launches: list[Launch] = []
     with patch.context() as inner:
         inner.setattr(lstm, "processors", lambda tensor: processors)
-        for module in (forward_kernels, backward_kernels, cell_kernels):
+        for module in (forward_kernels, backward_kernels, cell_kernels, frames_kernel):
             for name in module.__all__:
                 inner.setattr(module, name, Recorder(getattr(module, name), launches))
         call()
@@ -89,6 +95,9 @@ def compiled(launch: Launch, capability: int) -> Any:
         if isinstance(value, Tensor):
             signature[parameter.name] = _TYPES[value.dtype]
             value = value.data_ptr()
+        elif isinstance(value, float):
+            signature[parameter.name] = "fp32"
+            continue
         else:
             signature[parameter.name] = "i32" if abs(value) < 2**31 else "i64"
         if value % 16 == 0 and not fixed:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.helpers.cases import Case, Tensors, build
+from tests.helpers.frames import FRAME_CASES, build_frames
 from tests.triton_kernels.compilation import Launch, compiled, record, resources
 
 pytest.importorskip("triton")
@@ -103,3 +104,19 @@ def test_cell(
     for kernels in found.values():
         for launch in kernels:
             check(launch, capability, False, tmp_path)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_frames(
+    dtype: torch.dtype, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call() -> None:
+        for case in FRAME_CASES:
+            if case.name in ("whole", "flow", "image_planar"):
+                triton_kernels.frames_to_input(*build_frames(case, dtype))
+
+    found = record(monkeypatch, PROCESSORS[capability], call)
+    assert [len(kernels) for kernels in found.values()] == [3]
+    for launch in found["convert_frames"]:
+        check(launch, capability, False, tmp_path)

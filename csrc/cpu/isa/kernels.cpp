@@ -1,5 +1,6 @@
 #include "../kernels.h"
 
+#include "frames_to_input.h"
 #include "lstm_backward.h"
 #include "lstm_cell.h"
 #include "lstm_forward.h"
@@ -68,9 +69,16 @@ void lstm_cell_backward(const LstmCellBackward& params, const Parallel& parallel
   });
 }
 
+void frames_to_input(const FramesToInput& params, const Parallel& parallel) {
+  with_dtype(params.dtype, [&](auto element) {
+    FramesJob<typename decltype(element)::Type> job(params);
+    parallel.run(job.items(), convert_frames<typename decltype(element)::Type>, &job);
+  });
+}
+
 }  // namespace
 
-const Kernels kernels{lstm_forward_workspace, lstm_backward_workspace, lstm_forward,
-                      lstm_backward,          lstm_cell_forward,       lstm_cell_backward};
+const Kernels kernels{lstm_forward_workspace, lstm_backward_workspace, lstm_forward,   lstm_backward,
+                      lstm_cell_forward,      lstm_cell_backward,      frames_to_input};
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

@@ -5,16 +5,17 @@ PyAV is looked for when a file is read, so importing this module needs torch alo
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from os import PathLike, fspath
+from os import fspath
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lrcn_fast._files import StrPath
+
 __all__ = ["Video", "VideoError", "iter_frames", "read_video", "stream_videos"]
 
-StrPath = str | PathLike[str]
 CLOCK = 1e-6
 PIXEL_FORMATS = {1: "gray", 3: "rgb24"}
 

@@ -1,19 +1,17 @@
-"""Checkpoints that are whole or not there: written beside the old one, then renamed over it."""
+"""Checkpoints of models and of training, each file whole or not there."""
 
 import json
-import os
 from collections.abc import Callable
-from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
+from lrcn_fast._files import StrPath, write_whole
 from lrcn_fast.models import ActivityConfig, ActivityRecognizer, FrameClassifier
 
 __all__ = ["load_model", "load_state", "save_model", "save_state", "write_json"]
 
-StrPath = str | PathLike[str]
 CONFIG, WEIGHTS = "config.json", "model.pt"
 MODELS: dict[str, Callable[[ActivityConfig], ActivityRecognizer | FrameClassifier]] = {
     "ActivityRecognizer": ActivityRecognizer,
@@ -21,24 +19,10 @@ MODELS: dict[str, Callable[[ActivityConfig], ActivityRecognizer | FrameClassifie
 }
 
 
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def write_json(path: StrPath, value: Any) -> None:
     """Write ``value`` as JSON; a reader sees the old file or the new one, never a part."""
     text = json.dumps(value, indent=2) + "\n"
-    _write(Path(path), lambda file: file.write(text.encode()))
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def save_state(path: StrPath, state: dict[str, Any]) -> None:
@@ -47,7 +31,7 @@ def save_state(path: StrPath, state: dict[str, Any]) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    _write(Path(path), lambda file: torch.save(state, file))
+    write_whole(path, lambda file: torch.save(state, file))
 
 
 def load_state(path: StrPath) -> dict[str, Any]:

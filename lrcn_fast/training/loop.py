@@ -5,19 +5,18 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from lrcn_fast._files import StrPath
 from lrcn_fast.models import ActivityRecognizer, FrameClassifier, clip_probabilities
 from lrcn_fast.training.checkpoint import load_state, save_state
 
 __all__ = ["TrainingConfig", "train", "warmup_cosine"]
 
-StrPath = str | PathLike[str]
 Record = dict[str, Any]
 Batches = Callable[[int], tuple[Tensor, Tensor]]
 """Step number to frames (T, B, C, Y, X) and labels (B,). The same step gives the same batch."""

@@ -20,7 +20,7 @@ LAYERS = (
     ("backends",),
     ("ops",),
     ("triton_kernels", "reference"),
-    ("_loader", "_arguments", "_constant"),
+    ("_loader", "_arguments", "_constant", "_files"),
     ("env",),
     ("_version",),
 )

@@ -14,6 +14,9 @@ FORWARD = 1e-12
 GRADIENT = 1e-10
 """The same bound for gradients, which sum over steps and rows."""
 
+SCORES = 1e-10
+"""Bound on caption scores against pycocoevalcap's, which adds 1e-9 to the counts of BLEU."""
+
 ALLOWED_RATIO = 2.0
 FLOOR_EPS = 4.0
 

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <tuple>
+#include <vector>
 
 #include "checks.h"
+#include "frames_to_input.h"
 #include "lrcn_fast/gpu.h"
 #include "lrcn_fast/launch_error.h"
 #include "lrcn_fast/lstm_plan.h"
@@ -120,6 +122,16 @@ std::tuple<Tensor, Tensor> lstm_cell_backward(const std::optional<Tensor>& grad_
   return {call.grad_gates, call.grad_c0};
 }
 
+Tensor frames_to_input(const Tensor& frames, const OptionalTensor& offsets, const OptionalTensor& mirror,
+                       const OptionalTensor& mean_image, const std::vector<double>& mean,
+                       const std::vector<double>& scale, std::int64_t height, std::int64_t width, bool swap_rb,
+                       std::int64_t flow_channel, bool channels_last, ScalarType dtype) {
+  const FramesToInputCall call = frames_to_input_call(frames, offsets, mirror, mean_image, mean, scale, height, width,
+                                                      swap_rb, flow_channel, channels_last, dtype);
+  launch(call.kOp, frames, [&](void* stream) { return frames_to_input_cuda(call.params, stream); });
+  return call.result();
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
@@ -127,6 +139,7 @@ STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
   m.impl("lstm_backward", TORCH_BOX(&lstm_backward));
   m.impl("lstm_cell_forward", TORCH_BOX(&lstm_cell_forward));
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
+  m.impl("frames_to_input", TORCH_BOX(&frames_to_input));
 }
 
 }  // namespace lrcn_fast::bindings

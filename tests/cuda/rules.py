@@ -49,7 +49,7 @@ _CLUSTERS = 90
 
 # The first that fits counts.
 RULES = (
-    Rule(r"lstm_cell: (cuda::)?\w+<.*", tensor_cores=None),
+    Rule(r"(lstm_cell|frames_to_input): (cuda::)?\w+<.*", tensor_cores=None),
     *(
         Rule(rf"lstm_\w+: cuda::lstm_cluster_\w+<cuda::{name}, .*", products, since=_CLUSTERS)
         for name, products in _OPERANDS.items()

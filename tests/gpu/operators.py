@@ -10,7 +10,7 @@ from torch import Tensor
 
 import lrcn_fast.ops  # noqa: F401
 from lrcn_fast import _loader
-from lrcn_fast.backends import LstmSpec, available, choose
+from lrcn_fast.backends import LstmSpec, OpSpec, Spec, available, choose
 from tests.helpers.cases import CASES, Case, Tensors, build
 from tests.helpers.modules import LAYOUTS, Layout
 
@@ -68,13 +68,24 @@ def unavailable(backend: str) -> str | None:
 def require(
     backend: str, device: torch.device, dtype: torch.dtype, hidden: int = 8, proj_size: int = 0
 ) -> str:
+    """The ending of the backend's operators for an LSTM."""
+    return _require(backend, LstmSpec(device.type, dtype, hidden, proj_size))
+
+
+def require_op(op: str, backend: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """The backend's operator of that name."""
+    suffix = _require(backend, OpSpec(device.type, dtype, op))
+    return getattr(torch.ops.lrcn_fast, op + suffix).default
+
+
+def _require(backend: str, spec: Spec) -> str:
     """The ending of the backend's operators; skips the test where this machine lacks the backend.
 
     One that is here and refuses the call fails the test.
     """
     if reason := unavailable(backend):
         pytest.skip(f"backend {backend!r} is not available: {reason}")
-    return choose(LstmSpec(device.type, dtype, hidden, proj_size), backend).suffix
+    return choose(spec, backend).suffix
 
 
 def operator(name: str, backend: str, device: torch.device, dtype: torch.dtype, case: Case) -> Any:

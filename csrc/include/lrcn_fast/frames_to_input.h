@@ -39,7 +39,7 @@ struct FramesToInput {
   std::int64_t mean_channel_stride, mean_row_stride, mean_column_stride;
 
   bool channels_last;
-  void* input;  // out (N, C, Y, X), dense, or (N, Y, X, C) with channels_last
+  void* input;  // out (N, C, Y, X), or (N, Y, X, C) with channels_last; contiguous, aligned to 16 bytes
 };
 
 // Offsets must lie within 0..Y0 - Y and 0..X0 - X.

@@ -14,7 +14,8 @@ PACKAGE = ROOT / "lrcn_fast"
 LAYERS = (
     ("__init__", "__main__", "cli", "doctor"),
     ("training", "data", "metrics"),
-    ("models", "decoding", "caffe"),
+    ("caffe",),
+    ("models", "decoding"),
     ("nn",),
     ("functional", "_direction"),
     ("backends",),
@@ -83,6 +84,7 @@ def test_imports_point_down(path: Path) -> None:
         ("ops", "import lrcn_fast.backends"),
         ("ops", "from lrcn_fast import functional"),
         ("nn", "from ..models import ActivityRecognizer"),
+        ("models", "from lrcn_fast.caffe import load_weights"),
         ("functional", "import lrcn_fast"),
         ("reference", "import numpy"),
         ("reference", "from lrcn_fast import env"),

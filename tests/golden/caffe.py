@@ -35,15 +35,25 @@ class Result:
     c_n: Tensor
 
 
-def load(name: str) -> dict[str, Tensor]:
-    """All arrays of ``lstm_<name>.npz``."""
-    path = DATA / f"lstm_{name}.npz"
+def golden_file(name: str) -> Path:
+    """A golden file; a test of one that is nowhere is skipped."""
+    path = DATA / name
     if not path.exists():
-        path = SHARED / f"lstm_{name}.npz"
+        path = SHARED / name
     if not path.exists():
         pytest.skip(f"{path.name} is too large for the repository and {SHARED} does not exist")
-    with numpy.load(path) as arrays:
-        return {key: torch.from_numpy(numpy.array(arrays[key])) for key in arrays.files}
+    return path
+
+
+def arrays(name: str) -> dict[str, Tensor]:
+    """All arrays of ``<name>.npz``."""
+    with numpy.load(golden_file(f"{name}.npz")) as found:
+        return {key: torch.from_numpy(numpy.array(found[key])) for key in found.files}
+
+
+def load(name: str) -> dict[str, Tensor]:
+    """All arrays of ``lstm_<name>.npz``."""
+    return arrays(f"lstm_{name}")
 
 
 def torch_order(rows: Tensor) -> Tensor:

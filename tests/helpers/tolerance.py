@@ -17,6 +17,9 @@ GRADIENT = 1e-10
 SCORES = 1e-10
 """Bound on caption scores against pycocoevalcap's, which adds 1e-9 to the counts of BLEU."""
 
+CAFFE_FLOAT = 1e-5
+"""Bound on a float32 net against the original Caffe's, of the largest magnitude of a blob."""
+
 ALLOWED_RATIO = 2.0
 FLOOR_EPS = 4.0
 
@@ -109,6 +112,14 @@ def assert_equal_to_oracle(
     magnitude = max(1.0, float(expected.detach().abs().max()))
     error = max_error(actual, expected)
     assert error <= bound * magnitude, f"{name}: error {error:.3g} above {bound * magnitude:.3g}"
+
+
+def assert_close_to_largest(
+    actual: Tensor, expected: Tensor, name: str, bound: float = FORWARD
+) -> None:
+    """As two implementations of one formula, relative to the largest magnitude however small."""
+    scale = expected.detach().abs().max()
+    assert_equal_to_oracle(actual / scale, expected / scale, name, bound)
 
 
 def assert_bitwise_equal(actual: Tensor, expected: Tensor, name: str) -> None:

@@ -1,0 +1,133 @@
+"""Layers on images (N, C, Y, X): Convolution, Pooling, LRN."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lrcn_fast.caffe.errors import CaffeError
+from lrcn_fast.caffe.layers.base import Layer, Shape
+
+__all__ = ["LRN", "Convolution", "Pooling"]
+
+MAX, AVERAGE = 0, 1
+ACROSS_CHANNELS, CEIL = 0, 0
+
+
+def _pair(parameter: Any, name: str, default: int | None) -> tuple[int, int]:
+    """(Y, X) from ``name``, given once or for each axis, or from ``name_h`` and ``name_w``."""
+    short = name.removesuffix("_size")
+    values = getattr(parameter, name) if name in parameter.DESCRIPTOR.fields_by_name else []
+    if isinstance(values, int):
+        values = [values] if parameter.HasField(name) else []
+    if parameter.HasField(f"{short}_h") and parameter.HasField(f"{short}_w"):
+        values = [getattr(parameter, f"{short}_h"), getattr(parameter, f"{short}_w")]
+    if not values and default is not None:
+        values = [default]
+    if len(values) not in (1, 2):
+        raise CaffeError(f"{name}: expected one number or two, got {len(values)}")
+    return values[0], values[-1]
+
+
+def _check_images(shapes: Sequence[Shape]) -> None:
+    for shape in shapes:
+        if len(shape) != 4:
+            raise CaffeError(f"expected a bottom (N, C, Y, X), got shape {shape}")
+
+
+class Convolution(Layer):
+    """Convolution in groups; blobs (C', C/groups, Y, X) and (C',)."""
+
+    weight: Tensor
+
+    def __init__(self, layer: Any, shapes: Sequence[Shape]) -> None:
+        super().__init__(layer, shapes)
+        _check_images(shapes)
+        given = layer.convolution_param
+        if given.axis not in (1, -3):
+            raise CaffeError(f"axis: expected 1, got {given.axis}")
+        kernel = _pair(given, "kernel_size", None)
+        self.stride = _pair(given, "stride", 1)
+        self.padding = _pair(given, "pad", 0)
+        # Caffe has no dilation_h and dilation_w.
+        dilation = list(given.dilation) or [1]
+        if len(dilation) > 2:
+            raise CaffeError(f"dilation: expected one number or two, got {len(dilation)}")
+        self.dilation = (dilation[0], dilation[-1])
+        self.groups = given.group
+        channels, outputs = shapes[0][1], given.num_output
+        if self.groups < 1 or channels % self.groups or outputs % self.groups:
+            raise CaffeError(
+                f"group: {channels} input and {outputs} output channels cannot be split "
+                f"into {self.groups} groups"
+            )
+        self.add_blob("weight", (outputs, channels // self.groups, *kernel), given.weight_filler)
+        self.add_bias(given.bias_term, outputs, given.bias_filler)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class Pooling(Layer):
+    """Maximum or average over windows, of which the last may hang over the edge.
+
+    An average divides by the window's size within the padded image.
+    """
+
+    def __init__(self, layer: Any, shapes: Sequence[Shape]) -> None:
+        super().__init__(layer, shapes)
+        _check_images(shapes)
+        given = layer.pooling_param
+        if given.pool not in (MAX, AVERAGE):
+            raise CaffeError("pool: expected MAX or AVE")
+        self.average = given.pool == AVERAGE
+        self.kernel = None if given.global_pooling else _pair(given, "kernel_size", None)
+        self.stride = _pair(given, "stride", 1)
+        self.padding = _pair(given, "pad", 0)
+        self.ceil_mode = given.round_mode == CEIL
+        if given.global_pooling and (self.stride, self.padding) != ((1, 1), (0, 0)):
+            raise CaffeError("global_pooling: expected stride 1 and no padding")
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.kernel or (x.shape[2], x.shape[3])
+        for size, window, stride, padding in zip(x.shape[2:], kernel, self.stride, self.padding):
+            last = -(-(size - window) // max(stride, 1)) * stride
+            if self.ceil_mode and padding == 0 and last >= size:
+                raise CaffeError(
+                    f"stride {stride}: the last window of {window} would begin past the end "
+                    f"of {size}"
+                )
+        if self.average:
+            return F.avg_pool2d(x, kernel, self.stride, self.padding, self.ceil_mode)
+        return F.max_pool2d(x, kernel, self.stride, self.padding, ceil_mode=self.ceil_mode)
+
+
+class LRN(Layer):
+    """Response normalisation x / (k + alpha * mean of squares)^beta.
+
+    The mean is over neighbouring channels, or over a square of the same channel, where k is 1.
+    """
+
+    def __init__(self, layer: Any, shapes: Sequence[Shape]) -> None:
+        super().__init__(layer, shapes)
+        _check_images(shapes)
+        given = layer.lrn_param
+        self.size, self.alpha, self.beta, self.k = (
+            given.local_size,
+            given.alpha,
+            given.beta,
+            given.k,
+        )
+        self.across_channels = given.norm_region == ACROSS_CHANNELS
+        if self.size % 2 == 0:
+            raise CaffeError(f"local_size: expected an odd number, got {self.size}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.across_channels:
+            return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+        mean = F.avg_pool2d(x.square(), self.size, 1, self.size // 2)
+        return x * torch.pow(1 + self.alpha * mean, -self.beta)

@@ -1,0 +1,140 @@
+"""Which parameters of a module are the blobs of which layer of Caffe's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrcn_fast.caffe.net import Net
+from lrcn_fast.models import ActivityRecognizer, FrameClassifier
+from lrcn_fast.nn import LSTM
+
+__all__ = ["Entry", "Slot", "table_of"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One blob of a layer.
+
+    Attributes:
+        parameter: the name of the parameter that holds it.
+        gates: the rows are gates: i, f, o, g in the file, i, f, g, o in the module.
+        second: a second bias of the module, which Caffe lacks: zero after loading, added in a file.
+    """
+
+    parameter: str
+    gates: bool = False
+    second: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The type of a layer and its blobs, in Caffe's order."""
+
+    kind: str
+    slots: tuple[Slot, ...]
+
+
+Paths = dict[str, str]
+"""Submodule by the name of the layer; layer K of an LSTM of several is "path:K"."""
+
+
+def _recognizer(model: Any) -> Paths:
+    count = model.config.num_layers
+    lstms = {f"lstm{index + 1}": f"lstm:{index}" for index in range(count)}
+    return {**_children(model.cnn, "cnn."), **lstms, "fc8-final": "fc8"}
+
+
+def _frame_classifier(model: Any) -> Paths:
+    return {**_children(model.cnn, "cnn."), "fc7": "fc7", "fc8-ucf": "fc8"}
+
+
+def _children(module: nn.Module, prefix: str = "") -> Paths:
+    """Submodules that are named as in Caffe."""
+    return {name: f"{prefix}{name}" for name, _ in module.named_children()}
+
+
+MODELS: dict[type[nn.Module], Callable[[Any], Paths]] = {
+    ActivityRecognizer: _recognizer,
+    FrameClassifier: _frame_classifier,
+}
+
+
+def table_of(module: nn.Module, layers: Mapping[str, str] | None) -> dict[str, Entry]:
+    """The entries of a module, by the name of Caffe's layer.
+
+    Args:
+        module: a net of :func:`lrcn_fast.caffe.load_net`, one of ``MODELS``, or, with ``layers``,
+            any other.
+        layers: the path of a Conv2d, Linear, Embedding or LSTM for each of Caffe's layers.
+
+    Raises:
+        TypeError: there is no table for such a module and none came.
+        ValueError: a path of ``layers`` leads to no such submodule.
+    """
+    if layers is None and isinstance(module, Net):
+        return {
+            layer.name: Entry(
+                layer.kind,
+                tuple(
+                    Slot(f"{path}.{blob}", blob in layer.gate_blobs) for blob in layer.blob_names
+                ),
+            )
+            for path, layer in module.named_layers()
+            if layer.blob_names
+        }
+    if layers is None:
+        known = next((kind for kind in type(module).__mro__ if kind in MODELS), None)
+        if known is None:
+            names = sorted(kind.__name__ for kind in MODELS)
+            raise TypeError(
+                f"module: expected a net of load_net or one of {names}, got "
+                f"{type(module).__name__}; for others give layers={{'conv1': 'path.to.conv'}}"
+            )
+        layers = MODELS[known](module)
+    return {name: _entry(module, path) for name, path in layers.items()}
+
+
+def _entry(module: nn.Module, place: str) -> Entry:
+    path, _, index = place.partition(":")
+    try:
+        layer = module.get_submodule(path)
+    except AttributeError as error:
+        raise ValueError(f"layers: the module has no submodule {path!r}") from error
+    if isinstance(layer, LSTM | nn.LSTM):
+        return _lstm_entry(layer, path, int(index or 0))
+    for kind, name in (
+        (nn.Conv2d, "Convolution"),
+        (nn.Linear, "InnerProduct"),
+        (nn.Embedding, "Embed"),
+    ):
+        if isinstance(layer, kind):
+            names = [name for name in ("weight", "bias") if getattr(layer, name, None) is not None]
+            return Entry(name, tuple(Slot(f"{path}.{blob}") for blob in names))
+    raise ValueError(
+        f"layers: expected a Conv2d, Linear, Embedding or LSTM at {path!r}, "
+        f"got {type(layer).__name__}"
+    )
+
+
+def _lstm_entry(layer: Any, path: str, index: int) -> Entry:
+    if layer.bidirectional or layer.proj_size or not layer.bias or index >= layer.num_layers:
+        raise ValueError(
+            f"layers: Caffe's LSTM is layer {index} of no such LSTM as {path!r}: expected one "
+            f"direction, biases and no projection, got {layer}"
+        )
+    slots = [
+        Slot(f"{path}.weight_ih_l{index}", True),
+        Slot(f"{path}.bias_ih_l{index}", True, f"{path}.bias_hh_l{index}"),
+    ]
+    if hasattr(layer, f"weight_is_l{index}"):
+        slots.append(Slot(f"{path}.weight_is_l{index}", True))
+    return Entry("LSTM", (*slots, Slot(f"{path}.weight_hh_l{index}", True)))
+
+
+def swap_gates(rows: Tensor) -> Tensor:
+    """Rows (4H, ..) from Caffe's gates i, f, o, g to torch's i, f, g, o; its own inverse."""
+    i, f, o, g = rows.chunk(4)
+    return torch.cat([i, f, g, o])

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from lrcn_fast.caffe.net import Net
 from lrcn_fast.models import ActivityRecognizer, FrameClassifier
-from lrcn_fast.nn import LSTM
+from lrcn_fast.nn import LSTM, HybridNet
+from lrcn_fast.nn.conv_net import ConvNet
 
 __all__ = ["Entry", "Slot", "table_of"]
 
@@ -31,35 +32,54 @@ class Slot:
 
 @dataclass(frozen=True)
 class Entry:
-    """The type of a layer and its blobs, in Caffe's order."""
+    """A layer.
+
+    Attributes:
+        kind: its type.
+        slots: its blobs, in Caffe's order.
+        alias: another name under which files have it, or none.
+    """
 
     kind: str
     slots: tuple[Slot, ...]
+    alias: str = ""
 
 
 Paths = dict[str, str]
 """Submodule by the name of the layer; layer K of an LSTM of several is "path:K"."""
 
 
-def _recognizer(model: Any) -> Paths:
+def _conv_net(net: ConvNet) -> Paths:
+    """Layers that know their names in Caffe."""
+    places = {module: path for path, module in net.named_modules()}
+    return {name: places[layer] for name, layer in net.named_layers().items()}
+
+
+def _frames_net(model: Any, renamed: Mapping[str, str]) -> Paths:
+    """The layers of a clip model's CNN."""
+    found = _conv_net(model.features.net)
+    return {renamed.get(name, name): f"features.net.{path}" for name, path in found.items()}
+
+
+def _recognizer(model: ActivityRecognizer) -> Paths:
     count = model.config.num_layers
     lstms = {f"lstm{index + 1}": f"lstm:{index}" for index in range(count)}
-    return {**_children(model.cnn, "cnn."), **lstms, "fc8-final": "fc8"}
+    return {**_frames_net(model, {}), **lstms, "fc8-final": "fc8"}
 
 
-def _frame_classifier(model: Any) -> Paths:
-    return {**_children(model.cnn, "cnn."), "fc7": "fc7", "fc8-ucf": "fc8"}
+def _frame_classifier(model: FrameClassifier) -> Paths:
+    return _frames_net(model, {"fc8": SINGLE_FRAME_SCORES})
 
 
-def _children(module: nn.Module, prefix: str = "") -> Paths:
-    """Submodules that are named as in Caffe."""
-    return {name: f"{prefix}{name}" for name, _ in module.named_children()}
-
+SINGLE_FRAME_SCORES = "fc8-ucf"
+"""The release renamed fc8, so that weights of ImageNet would not be copied into it."""
 
 MODELS: dict[type[nn.Module], Callable[[Any], Paths]] = {
     ActivityRecognizer: _recognizer,
     FrameClassifier: _frame_classifier,
+    ConvNet: _conv_net,
 }
+ALIASES: dict[tuple[type[nn.Module], str], str] = {(HybridNet, "fc8"): SINGLE_FRAME_SCORES}
 
 
 def table_of(module: nn.Module, layers: Mapping[str, str] | None) -> dict[str, Entry]:
@@ -94,10 +114,13 @@ def table_of(module: nn.Module, layers: Mapping[str, str] | None) -> dict[str, E
                 f"{type(module).__name__}; for others give layers={{'conv1': 'path.to.conv'}}"
             )
         layers = MODELS[known](module)
-    return {name: _entry(module, path) for name, path in layers.items()}
+    return {
+        name: _entry(module, path, ALIASES.get((type(module), name), ""))
+        for name, path in layers.items()
+    }
 
 
-def _entry(module: nn.Module, place: str) -> Entry:
+def _entry(module: nn.Module, place: str, alias: str) -> Entry:
     path, _, index = place.partition(":")
     try:
         layer = module.get_submodule(path)
@@ -112,7 +135,7 @@ def _entry(module: nn.Module, place: str) -> Entry:
     ):
         if isinstance(layer, kind):
             names = [name for name in ("weight", "bias") if getattr(layer, name, None) is not None]
-            return Entry(name, tuple(Slot(f"{path}.{blob}") for blob in names))
+            return Entry(name, tuple(Slot(f"{path}.{blob}") for blob in names), alias)
     raise ValueError(
         f"layers: expected a Conv2d, Linear, Embedding or LSTM at {path!r}, "
         f"got {type(layer).__name__}"

@@ -45,8 +45,9 @@ def load_weights(
     Weights of images stay as they are: those of Caffe's nets expect BGR. An error changes nothing.
 
     Args:
-        module: a net of :func:`load_net`, an ActivityRecognizer or a FrameClassifier (layers
-            ``fc8-final`` and ``fc8-ucf`` for the scores), or, with ``layers``, any module.
+        module: a net of :func:`load_net`; CaffeNet, HybridNet or VGG16; an ActivityRecognizer or a
+            FrameClassifier (layers ``fc8-final`` and ``fc8-ucf`` for the scores); or, with
+            ``layers``, any module.
         caffemodel: the file, binary or text, of old layers or new ones.
         layers: for each of Caffe's layers the path of a Conv2d, Linear, Embedding or LSTM in the
             module; ``"path:K"`` is layer K of an LSTM of several.
@@ -73,7 +74,9 @@ def copy_weights(
     strict: bool,
 ) -> LoadReport:
     """Do what :func:`load_weights` does with the blobs of a file that was read."""
-    table = table_of(module, layers)
+    table = {}
+    for name, entry in table_of(module, layers).items():
+        table[name if name in blobs or entry.alias not in blobs else entry.alias] = entry
     missing = tuple(name for name in table if name not in blobs)
     if strict and missing:
         raise CaffeError(

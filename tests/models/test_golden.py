@@ -1,12 +1,13 @@
 """The original Caffe's activity networks, pixel to loss and back, in float64."""
 
-import torch
 from torch import nn
 
+from lrcn_fast.caffe import load_weights
 from lrcn_fast.models import ActivityConfig, ActivityRecognizer, FrameClassifier
 from lrcn_fast.nn import HybridNet
 from tests.golden.caffe import torch_order
-from tests.golden.nets import check, check_gradients, copy, load_net
+from tests.golden.nets import check_gradients, load_net
+from tests.helpers.tolerance import assert_close_to_largest as check
 
 
 def config(fc6: int, hidden: int, classes: int) -> ActivityConfig:
@@ -24,8 +25,7 @@ def test_single_frame_net() -> None:
     model = FrameClassifier(config(fc6=44, hidden=36, classes=23)).double().eval()
     # The release renamed its last layer, so that weights of ImageNet would not be copied into it.
     released = {"fc8": "fc8-ucf"}
-    for name, layer in layers_of(model).items():
-        copy(layer, weights[released.get(name, name)])
+    load_weights(model, weights)
     images = golden["data"].double().requires_grad_()
     scores = model(images.unsqueeze(0))[0]
     check(scores, golden["blob/fc8-ucf"], "fc8-ucf")
@@ -42,11 +42,7 @@ def test_activity_net() -> None:
     model = ActivityRecognizer(config(fc6=40, hidden=20, classes=11)).double().eval()
     # With few frames at a time and nothing kept for the backward the results are the same.
     model.features.max_frames, model.features.recompute = 5, True
-    for name, layer in layers_of(model).items():
-        copy(layer, weights[name])
-    copy(model.fc8, weights["fc8-final"])
-    w_xc, b_c, w_hc = (torch_order(blob) for blob in weights["lstm1"])
-    copy(model.lstm, [w_xc, w_hc, b_c, torch.zeros_like(b_c)])
+    load_weights(model, weights)
     cont, labels = golden["cont"], golden["label"].long()
     images = golden["data"].double().requires_grad_()
     check(model.features.net(images), golden["blob/fc6"], "fc6")

@@ -13,13 +13,14 @@ from lrcn_fast.backends import use_backend
 from lrcn_fast.nn import LSTM, LSTMCell, convert
 
 if TYPE_CHECKING:
-    from lrcn_fast import models
+    from lrcn_fast import caffe, models
 
 __all__ = [
     "LSTM",
     "LSTMCell",
     "__version__",
     "backends",
+    "caffe",
     "convert",
     "functional",
     "models",
@@ -30,6 +31,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Whoever only wants an LSTM does not wait for whole networks to be imported.
-    if name == "models":
-        return importlib.import_module("lrcn_fast.models")
+    if name in ("caffe", "models"):
+        return importlib.import_module(f"lrcn_fast.{name}")
     raise AttributeError(f"module 'lrcn_fast' has no attribute {name!r}")

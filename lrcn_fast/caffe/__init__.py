@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from lrcn_fast._files import StrPath
 from lrcn_fast.caffe.builder import build_net
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.net import Net
-from lrcn_fast.caffe.reader import StrPath, read_mean, read_weights
+from lrcn_fast.caffe.reader import read_mean, read_weights
 from lrcn_fast.caffe.weights import LoadReport, copy_weights, export_caffemodel, load_weights
 
 __all__ = [

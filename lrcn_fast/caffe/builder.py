@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from lrcn_fast._files import StrPath
 from lrcn_fast.caffe.definition import layers_of
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.graph import Graph, Step
 from lrcn_fast.caffe.layers import INPUT_TYPES, LAYERS, Layer, Shape, input_shapes
 from lrcn_fast.caffe.net import Net
-from lrcn_fast.caffe.reader import StrPath, read_net
+from lrcn_fast.caffe.reader import read_net
 
 __all__ = ["build_net"]
 

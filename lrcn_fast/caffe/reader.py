@@ -1,6 +1,5 @@
 """Read Caffe's files: nets and weights, binary or text, and mean images."""
 
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,13 @@ import numpy
 import torch
 from torch import Tensor
 
+from lrcn_fast._files import StrPath
 from lrcn_fast.caffe.blobs import Blob, decode
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.messages import net_messages, protobuf, weight_messages
 
-__all__ = ["StrPath", "read_mean", "read_net", "read_weights"]
+__all__ = ["read_mean", "read_net", "read_weights"]
 
-StrPath = str | PathLike[str]
 # Protobuf's own limit; and one for text, which takes many times its size to read.
 MAX_BINARY_BYTES = 2**31 - 1
 MAX_TEXT_BYTES = 2**26

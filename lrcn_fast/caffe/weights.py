@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from lrcn_fast._files import write_whole
+from lrcn_fast._files import StrPath, write_whole
 from lrcn_fast.caffe.blobs import Blob, encode
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.messages import weight_messages
-from lrcn_fast.caffe.reader import MAX_BINARY_BYTES, StrPath, read_weights
+from lrcn_fast.caffe.reader import MAX_BINARY_BYTES, read_weights
 from lrcn_fast.caffe.tables import Slot, swap_gates, table_of
 
 __all__ = ["LoadReport", "copy_weights", "export_caffemodel", "load_weights"]
@@ -136,7 +135,7 @@ def export_caffemodel(
     if net.ByteSize() > MAX_BINARY_BYTES:
         raise CaffeError(f"{path}: would have more than {MAX_BINARY_BYTES} bytes")
     data = net.SerializeToString()
-    write_whole(Path(path), lambda file: file.write(data))
+    write_whole(path, lambda file: file.write(data))
 
 
 def _exported(module: nn.Module, slot: Slot) -> Tensor:

@@ -50,8 +50,8 @@ class _ClipModel(nn.Module):
 class ActivityRecognizer(_ClipModel):
     """CNN -> fc6 -> ReLU -> dropout -> LSTM -> dropout -> class scores at every step.
 
-    The CNN runs inside ``features``, a :class:`lrcn_fast.nn.FrameFeatures`, whose attributes
-    ``max_frames`` and ``recompute`` bound the memory, and whose ``preprocess`` takes raw pixels.
+    The CNN runs inside ``features``, a :class:`lrcn_fast.nn.FrameFeatures`: set its ``max_frames``
+    and ``recompute`` to bound the memory, and its ``preprocess`` to give frames of raw pixels.
 
     Args:
         config: all sizes; or give them by keyword (``classes``, ``net``, ``hidden_size``, ..).

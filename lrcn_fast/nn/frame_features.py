@@ -28,8 +28,9 @@ class FrameFeatures(nn.Module):
     Args:
         net: maps images (N, C, Y, X) to features (N, F) or (N, F, 1, 1). Whatever else follows N is
             flattened, as Caffe's InnerProduct does.
-        preprocess: maps frames (N, ..) as they come, such as pixels (N, Y, X, C) in uint8, to the
-            network's images (N, C, Y, X). It gets one chunk at a time.
+        preprocess: maps frames (N, ..) as they come to the network's images (N, C, Y, X), one chunk
+            at a time; for pixels in uint8 :func:`lrcn_fast.functional.frames_to_input` with its
+            options bound by :func:`functools.partial`.
         max_frames: how many frames are computed at once; None for all.
         recompute: keep no activations of a chunk but compute them anew in the backward: with
             ``max_frames`` the memory of training hardly grows with the length of the clips.
@@ -74,8 +75,9 @@ class FrameFeatures(nn.Module):
                 With ``batch_first`` (B, T, ..).
             lengths: (B,) integers within 0..T, on any device: the steps of each clip that count.
             mask: (T, B) bool, on any device: the frames that count. Not together with ``lengths``.
-            options: what ``preprocess`` takes by keyword for each frame, such as where to crop it:
-                tensors (T, B, ..), of which it gets the rows (n, ..) of its frames.
+            options: what ``preprocess`` takes by keyword for each frame, such as ``offsets``
+                (T, B, 2) and ``mirror`` (T, B): tensors (T, B, ..), of which it gets the rows
+                (n, ..) of its frames.
 
         Returns:
             (T, B, F). Where no frame counts, F comes from one image of zeros in evaluation mode.

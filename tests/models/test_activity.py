@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import lrcn_fast
+from lrcn_fast.functional import frames_to_input
 from lrcn_fast.models import ActivityConfig, ActivityRecognizer, FrameClassifier
 from tests.helpers.tolerance import assert_bitwise_equal, assert_equal_to_oracle
 
@@ -123,6 +125,17 @@ def test_padded_frames_are_not_computed() -> None:
         assert not probabilities[1].any()
         alone = model.predict(x[:4, 2:])
         assert_equal_to_oracle(probabilities[2:], alone, "prediction of a short clip")
+
+
+def test_pixels_with_a_preprocess() -> None:
+    model = recogniser()
+    pixels = torch.randint(0, 256, (T, B, 12, 14, 3), dtype=torch.uint8)
+    convert = partial(frames_to_input, mean=(100.0, 110.0, 120.0), dtype=torch.float64)
+    images = convert(pixels.flatten(0, 1)).unflatten(0, (T, B))
+    expected, _ = model(images)
+    model.features.preprocess = convert
+    assert_equal_to_oracle(model(pixels)[0], expected, "scores")
+    assert_equal_to_oracle(model.step(pixels[0])[0], expected[0], "scores of a step")
 
 
 def test_prediction_is_the_mean_softmax_without_dropout() -> None:

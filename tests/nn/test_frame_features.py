@@ -1,5 +1,7 @@
 """FrameFeatures is the plain loop over the valid frames, whatever the chunks and the padding."""
 
+import pickle
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from lrcn_fast.functional import frames_to_input
 from lrcn_fast.nn import FrameFeatures, HybridNet
 from tests.helpers import torchvision
 from tests.helpers.tolerance import GRADIENT, assert_equal_to_oracle
@@ -191,6 +194,23 @@ def test_preprocess_gets_the_pixels_and_options_of_its_frames() -> None:
     expected = loop(net, images, valid_steps(lengths, 4))
     assert_equal_to_oracle(features(pixels, lengths=lengths, top=top), expected, "features")
     assert features(pixels[:0], top=top[:0]).shape == (0, 3, F)
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_pixels_become_images_on_the_way(channels_first: bool) -> None:
+    net = small_net()
+    pixels = torch.randint(0, 256, (4, 3, Y + 4, X + 3, C), dtype=torch.uint8)
+    offsets, mirror = torch.randint(0, 4, (4, 3, 2)), torch.rand(4, 3) > 0.5
+    lengths = torch.tensor([0, 4, 3])
+    convert = partial(
+        frames_to_input, size=(Y, X), mean=(90.0, 110.0), scale=1 / 64, dtype=torch.float64
+    )
+    images = convert(pixels.flatten(0, 1), offsets=offsets.flatten(0, 1), mirror=mirror.flatten())
+    expected = loop(net, images.unflatten(0, (4, 3)), valid_steps(lengths, 4))
+    features = pickle.loads(pickle.dumps(FrameFeatures(net, preprocess=convert, max_frames=2)))
+    given_pixels = pixels.movedim(4, 2).contiguous() if channels_first else pixels
+    actual = features(given_pixels, lengths=lengths, offsets=offsets, mirror=mirror)
+    assert_equal_to_oracle(actual, expected, "features")
 
 
 @pytest.mark.parametrize("headless", [False, True])

@@ -22,15 +22,22 @@ __all__ = [
 ]
 
 
-def refuse_forward_mode(tensors: Iterable[Tensor | None]) -> None:
-    """Raise where forward-mode differentiation reaches an operator that would drop the tangent."""
+def refuse_forward_mode(
+    tensors: Iterable[Tensor | None], reference: str = "lrcn_fast.reference.lstm"
+) -> None:
+    """Raise where forward-mode differentiation reaches an operator that would drop the tangent.
+
+    Args:
+        tensors: the arguments.
+        reference: what to name as the implementation that has it.
+    """
     if torch.compiler.is_compiling() or forward_ad._current_level < 0:
         return
     for tensor in tensors:
         if tensor is not None and forward_ad.unpack_dual(tensor).tangent is not None:
             raise NotImplementedError(
                 "forward mode differentiation (jvp, dual tensors) is not implemented; "
-                "lrcn_fast.reference.lstm is made of ordinary torch operations and has it"
+                f"{reference} is made of ordinary torch operations and has it"
             )
 
 

@@ -9,6 +9,7 @@
 #include "frames_to_input.h"
 #include "lstm.h"
 #include "lstm_cell.h"
+#include "relu_max_pool_lrn.h"
 
 namespace lrcn_fast::bindings {
 namespace {
@@ -75,6 +76,35 @@ Tensor frames_to_input(const Tensor& frames, const OptionalTensor& offsets, cons
   return call.result();
 }
 
+std::tuple<Tensor, Tensor, Tensor> relu_max_pool_lrn_forward(const Tensor& x, bool relu, std::int64_t kernel_y,
+                                                             std::int64_t kernel_x, std::int64_t stride_y,
+                                                             std::int64_t stride_x, bool ceil_mode,
+                                                             std::int64_t lrn_size, double alpha, double beta, double k,
+                                                             bool lrn_first, bool save) {
+  ReluMaxPoolLrnForwardCall call(
+      x, {relu, kernel_y, kernel_x, stride_y, stride_x, ceil_mode, lrn_size, alpha, beta, k, lrn_first}, save);
+  const Parallel parallel = torch_threads();
+  const Tensor workspace = workspace_of(x, relu_max_pool_lrn_forward_workspace_cpu(call.args.shape, parallel.threads));
+  call.args.workspace = workspace.mutable_data_ptr();
+  relu_max_pool_lrn_forward_cpu(call.args, parallel);
+  return {call.output, call.pooled, call.index};
+}
+
+Tensor relu_max_pool_lrn_backward(const Tensor& grad, const Tensor& values, const Tensor& index, std::int64_t height,
+                                  std::int64_t width, bool relu, std::int64_t kernel_y, std::int64_t kernel_x,
+                                  std::int64_t stride_y, std::int64_t stride_x, bool ceil_mode, std::int64_t lrn_size,
+                                  double alpha, double beta, double k, bool lrn_first) {
+  ReluMaxPoolLrnBackwardCall call(
+      grad, values, index, height, width,
+      {relu, kernel_y, kernel_x, stride_y, stride_x, ceil_mode, lrn_size, alpha, beta, k, lrn_first});
+  const Parallel parallel = torch_threads();
+  const std::size_t bytes = relu_max_pool_lrn_backward_workspace_cpu(call.args.shape, parallel.threads);
+  const Tensor workspace = workspace_of(grad, bytes);
+  call.args.workspace = workspace.mutable_data_ptr();
+  relu_max_pool_lrn_backward_cpu(call.args, parallel);
+  return call.grad_x;
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CPU, m) {
@@ -83,6 +113,8 @@ STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CPU, m) {
   m.impl("lstm_cell_forward", TORCH_BOX(&lstm_cell_forward));
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));
+  m.impl("relu_max_pool_lrn_forward", TORCH_BOX(&relu_max_pool_lrn_forward));
+  m.impl("relu_max_pool_lrn_backward", TORCH_BOX(&relu_max_pool_lrn_backward));
 }
 
 }  // namespace lrcn_fast::bindings

@@ -3,6 +3,7 @@
 #include "lrcn_fast/frames_to_input.h"
 #include "lrcn_fast/lstm.h"
 #include "lrcn_fast/lstm_cell.h"
+#include "lrcn_fast/relu_max_pool_lrn.h"
 
 namespace lrcn_fast::cpu {
 
@@ -15,6 +16,10 @@ struct Kernels {
   void (*lstm_cell_forward)(const LstmCellForward&, const Parallel&);
   void (*lstm_cell_backward)(const LstmCellBackward&, const Parallel&);
   void (*frames_to_input)(const FramesToInput&, const Parallel&);
+  size_t (*relu_max_pool_lrn_forward_workspace)(const ReluMaxPoolLrnShape&, int64_t threads);
+  size_t (*relu_max_pool_lrn_backward_workspace)(const ReluMaxPoolLrnShape&, int64_t threads);
+  void (*relu_max_pool_lrn_forward)(const ReluMaxPoolLrnForward&, const Parallel&);
+  void (*relu_max_pool_lrn_backward)(const ReluMaxPoolLrnBackward&, const Parallel&);
 };
 
 namespace baseline {

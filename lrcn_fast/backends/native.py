@@ -5,7 +5,7 @@ import torch
 from lrcn_fast import _loader
 from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import cuda_archs
-from lrcn_fast.backends.spec import Spec
+from lrcn_fast.backends.spec import OpSpec, Spec
 
 __all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
@@ -39,4 +39,6 @@ def supports(spec: Spec) -> str | None:
         return f"there is no kernel for device type {spec.device_type!r}, only for 'cpu' and 'cuda'"
     if spec.dtype not in _DTYPES:
         return f"dtype {spec.dtype} is none of float32, float64, bfloat16, float16"
+    if isinstance(spec, OpSpec) and spec.op == "relu_max_pool_lrn" and spec.device_type == "cuda":
+        return "it has no CUDA kernel for it yet"
     return _cuda_obstacle() if spec.device_type == "cuda" else None

@@ -2,5 +2,6 @@
 
 from lrcn_fast.functional.frames_to_input import frames_to_input
 from lrcn_fast.functional.lstm import lstm, lstm_cell
+from lrcn_fast.functional.relu_max_pool_lrn import relu_max_pool_lrn
 
-__all__ = ["frames_to_input", "lstm", "lstm_cell"]
+__all__ = ["frames_to_input", "lstm", "lstm_cell", "relu_max_pool_lrn"]

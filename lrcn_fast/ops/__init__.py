@@ -6,8 +6,8 @@ name ends in ``_triton`` or ``_reference``, here for every device: those of
 """
 
 from lrcn_fast import _loader
-from lrcn_fast.ops import frames_to_input, linear, lstm, lstm_cell
+from lrcn_fast.ops import frames_to_input, linear, lstm, lstm_cell, relu_max_pool_lrn
 
-__all__ = ["frames_to_input", "linear", "lstm", "lstm_cell"]
+__all__ = ["frames_to_input", "linear", "lstm", "lstm_cell", "relu_max_pool_lrn"]
 
 _loader.load()

@@ -21,14 +21,20 @@ def define(
     fake: Callable[..., Any],
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
+    autocast: bool = True,
 ) -> None:
-    """Define an operator with its fake kernel, its gradient and its rule under autocast."""
+    """Define an operator with its fake kernel, its gradient and its rule under autocast.
+
+    Args:
+        autocast: whether autocast casts the arguments; else the operator follows their dtype.
+    """
     _define(name, signature, fake)
     torch.library.register_autograd(
         f"{_NAMESPACE}::{name}", backward, setup_context=setup_context, lib=_library
     )
-    _register_autocast(name, "cpu", "AutocastCPU")
-    _register_autocast(name, "cuda", "AutocastCUDA")
+    if autocast:
+        _register_autocast(name, "cpu", "AutocastCPU")
+        _register_autocast(name, "cuda", "AutocastCUDA")
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,17 @@ def define_both(
     *,
     setup_context: Callable[..., None],
     gradient: Callable[..., Any],
+    autocast: bool = True,
 ) -> None:
     """Define ``{name}_forward`` and ``{name}_backward``, without and with each of the suffixes.
 
     Args:
         gradient: takes the backward operator to call, then what autograd passes (ctx, grads ..).
+        autocast: as in :func:`define`.
     """
     for suffix in ("", *forward.implementations):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
-        _define_backward(backward_name, backward.signature, backward.fake)
+        _define_backward(backward_name, backward, f"lrcn_fast.reference.{name}")
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
         define(
             forward_name,
@@ -70,6 +78,7 @@ def define_both(
             fake=forward.fake,
             setup_context=setup_context,
             backward=functools.partial(gradient, operator),
+            autocast=autocast,
         )
         if suffix:
             implement(forward_name, forward.implementations[suffix])
@@ -89,14 +98,14 @@ def implement(name: str, function: Callable[..., Any]) -> None:
     _library.impl(name, function, "CompositeExplicitAutograd")
 
 
-def _define_backward(name: str, signature: str, fake: Callable[..., Any]) -> None:
+def _define_backward(name: str, half: Half, reference: str) -> None:
     def backward(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(
             f"lrcn_fast::{name}: second derivatives are not implemented; "
-            "lrcn_fast.reference.lstm is made of ordinary torch operations and has them"
+            f"{reference} is made of ordinary torch operations and has them"
         )
 
-    _define(name, signature, fake)
+    _define(name, half.signature, half.fake)
     torch.library.register_autograd(f"{_NAMESPACE}::{name}", backward, lib=_library)
 
 

@@ -1,33 +1,14 @@
 #include "../kernels.h"
 
+#include "element.h"
 #include "frames_to_input.h"
 #include "lstm_backward.h"
 #include "lstm_cell.h"
 #include "lstm_forward.h"
+#include "relu_max_pool_lrn.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 namespace {
-
-template <class S>
-struct Element {
-  using Type = S;
-};
-
-// visit(Element<S>{}) with the element type of a run-time dtype.
-template <class Visitor>
-auto with_dtype(DType dtype, Visitor&& visit) {
-  switch (dtype) {
-    case DType::kFloat64:
-      return visit(Element<double>{});
-    case DType::kFloat16:
-      return visit(Element<Half>{});
-    case DType::kBFloat16:
-      return visit(Element<BFloat16>{});
-    case DType::kFloat32:
-      break;
-  }
-  return visit(Element<float>{});
-}
 
 size_t lstm_forward_workspace(const LstmShape& shape) {
   LstmForward args{};
@@ -78,7 +59,16 @@ void frames_to_input(const FramesToInput& params, const Parallel& parallel) {
 
 }  // namespace
 
-const Kernels kernels{lstm_forward_workspace, lstm_backward_workspace, lstm_forward,   lstm_backward,
-                      lstm_cell_forward,      lstm_cell_backward,      frames_to_input};
+const Kernels kernels{lstm_forward_workspace,
+                      lstm_backward_workspace,
+                      lstm_forward,
+                      lstm_backward,
+                      lstm_cell_forward,
+                      lstm_cell_backward,
+                      frames_to_input,
+                      relu_max_pool_lrn_forward_workspace,
+                      relu_max_pool_lrn_backward_workspace,
+                      relu_max_pool_lrn_forward,
+                      relu_max_pool_lrn_backward};
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

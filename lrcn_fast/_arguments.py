@@ -18,6 +18,7 @@ __all__ = [
     "check_like",
     "check_pair",
     "describe",
+    "numbers_of_channels",
     "refuse_forward_mode",
 ]
 
@@ -129,3 +130,14 @@ def check_lengths(lengths: object, batch: int, steps: int, like: Tensor) -> Tens
         if low < 0 or high > steps:
             raise ValueError(f"lengths: expected values within 0..T = {steps}, got {low}..{high}")
     return lengths.to(device=like.device, dtype=torch.int64)
+
+
+def numbers_of_channels(
+    name: str, value: Tensor | Sequence[float] | float, channels: int
+) -> list[float]:
+    """Return one number for each channel, of a number for all or one for each."""
+    if isinstance(value, int | float):
+        return [float(value)] * channels
+    if isinstance(value, Tensor) or len(value) != channels:
+        raise ValueError(f"{name}: expected a number or {channels} of them, got {describe(value)}")
+    return [float(number) for number in value]

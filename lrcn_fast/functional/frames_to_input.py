@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 import lrcn_fast.ops  # noqa: F401  Defines torch.ops.lrcn_fast.
-from lrcn_fast._arguments import check_floating, check_integers, describe
+from lrcn_fast._arguments import (
+    check_floating,
+    check_integers,
+    describe,
+    numbers_of_channels,
+)
 from lrcn_fast.backends import OpSpec, choose
 
 __all__ = ["frames_to_input"]
@@ -88,15 +93,17 @@ def frames_to_input(
             "memory_format: expected torch.channels_last or torch.contiguous_format, "
             f"got {memory_format}"
         )
-    image = _mean_image(mean, pixels, dtype) if isinstance(mean, Tensor) else None
+    image = None
+    if isinstance(mean, Tensor):
+        image, mean = _mean_image(mean, pixels, dtype), 0.0
     chosen = choose(OpSpec(pixels.device.type, dtype, "frames_to_input"), backend)
     result: Tensor = _OPERATORS[chosen.suffix](
         pixels,
         offsets,
         mirror,
         image,
-        _numbers("mean", mean, channels) if not isinstance(mean, Tensor) else [0.0] * channels,
-        _numbers("scale", scale, channels),
+        numbers_of_channels("mean", mean, channels),
+        numbers_of_channels("scale", scale, channels),
         height,
         width,
         swap_rb,
@@ -185,13 +192,3 @@ def _mean_image(mean: Tensor, pixels: Tensor, dtype: torch.dtype) -> Tensor:
         raise ValueError("mean: expected a tensor that needs no gradient, which there is none of")
     mean = mean.detach().to(torch.float64 if dtype == torch.float64 else torch.float32)
     return mean.view(channels, 1, 1).expand(image) if mean.dim() == 1 else mean
-
-
-def _numbers(name: str, value: Sequence[float] | float, channels: int) -> list[float]:
-    if isinstance(value, int | float):
-        return [float(value)] * channels
-    if isinstance(value, Tensor) or len(value) != channels:
-        raise ValueError(
-            f"{name}: expected a number or C = {channels} of them, got {describe(value)}"
-        )
-    return [float(number) for number in value]

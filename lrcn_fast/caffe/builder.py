@@ -76,7 +76,7 @@ class _Builder:
         made = self.graph.make(layer.top, layer.bottom)
         for number, top in zip(made, tops, strict=True):
             self._note(number, tuple(top.shape))
-        self.graph.steps.append(Step(self._register(layer.name, module), bottoms, made))
+        self.graph.steps.append(Step((self._register(layer.name, module),), bottoms, made))
 
     def _share(self, layer: Any, module: Layer) -> None:
         """Put the parameters of an earlier layer in, where ``param`` gives them one name."""

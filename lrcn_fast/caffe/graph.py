@@ -10,15 +10,15 @@ __all__ = ["Graph", "Step"]
 
 @dataclass(frozen=True)
 class Step:
-    """One layer. Blobs are numbered, because a layer that works in place makes a new one.
+    """One layer, or several in a row. Blobs are numbered: whatever works in place makes a new one.
 
     Attributes:
-        layer: the name of the module in the net.
+        layers: the names of the modules in the net.
         bottoms: the blobs that it reads.
         tops: the blobs that it makes.
     """
 
-    layer: str
+    layers: tuple[str, ...]
     bottoms: tuple[int, ...]
     tops: tuple[int, ...]
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lrcn_fast._arguments import describe
 from lrcn_fast.caffe.errors import CaffeError
+from lrcn_fast.caffe.fusion import fused, run_chain
 from lrcn_fast.caffe.graph import Graph, Step
 from lrcn_fast.caffe.layers import Layer, Recurrent
 
@@ -65,7 +66,8 @@ class Net(nn.Module):
             if unknown:
                 raise CaffeError(f"{what}: expected names out of {list(known)}, got {unknown}")
         numbers = {name: self._graph.last[name] for name in wanted}
-        steps = self._graph.needed(numbers.values())
+        needed = self._graph.needed(numbers.values())
+        steps = fused(needed, numbers.values(), self.get_submodule)
         values = self._given(inputs, steps, numbers.values())
         readers = Counter(number for step in steps for number in step.bottoms)
         readers.update(numbers.values())
@@ -108,14 +110,18 @@ class Net(nn.Module):
         return values
 
     def _run(self, step: Step, bottoms: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        layer = self.get_submodule(step.layer)
+        layers = [self.get_submodule(name) for name in step.layers]
         try:
-            tops = layer(*bottoms)
+            tops = layers[0](*bottoms) if len(layers) == 1 else run_chain(layers, *bottoms)
         except torch.OutOfMemoryError:
             raise
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
             shapes = [tuple(bottom.shape) for bottom in bottoms]
             raise CaffeError(
-                f"layer {step.layer!r} ({layer.kind}), bottoms of shapes {shapes}: {error}"
+                f"layer {' + '.join(map(_title, layers))}, bottoms of shapes {shapes}: {error}"
             ) from error
         return (tops,) if isinstance(tops, Tensor) else tops
+
+
+def _title(layer: nn.Module) -> str:
+    return f"{layer.name!r} ({layer.kind})"

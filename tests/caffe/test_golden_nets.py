@@ -12,7 +12,6 @@ from tests.helpers.tolerance import CAFFE_FLOAT, FORWARD, assert_close_to_larges
 CNNS = {"caffenet_tiny": "fc8", "hyb2_tiny": "fc8-ucf"}
 CAPTIONERS = ["lrcn_1u_tiny", "lrcn_2u_tiny", "lrcn_2f_tiny", "lrcn_2f_full_tiny"]
 LOSSES = dict.fromkeys(CAPTIONERS, "cross_entropy_loss") | {"lrcn_activity_tiny": "loss"}
-# The golden loss is the objective, loss_weight included, where there is one.
 BOUNDS = {torch.float64: FORWARD, torch.float32: CAFFE_FLOAT}
 
 each_dtype = pytest.mark.parametrize("dtype", BOUNDS, ids=str)
@@ -107,11 +106,23 @@ def test_loss(name: str, dtype: torch.dtype) -> None:
     inputs, outputs = run(net, golden, dtype, [LOSSES[name]])
     check_blobs(outputs, golden, BOUNDS[dtype])
     loss = outputs[LOSSES[name]]
-    objective = golden["objective"] if "objective" in golden else golden["loss"]
+    objective = golden.get("objective", golden["loss"])
     assert_close_to_largest(loss, objective, "objective", BOUNDS[dtype])
     loss.backward()
     check_gradients(net, golden, BOUNDS[dtype])
     check_diffs(products_by_blob(kept), inputs, golden, BOUNDS[dtype])
+
+
+@each_dtype
+@pytest.mark.parametrize("name", ["lrcn_activity_tiny", "lrcn_2f_full_tiny"])
+def test_loss_alone_with_layers_fused(name: str, dtype: torch.dtype) -> None:
+    golden, net = arrays(name), golden_net(name).to(dtype)
+    inputs = golden_inputs(net, golden, dtype)
+    (loss,) = net(inputs).values()
+    objective = golden.get("objective", golden["loss"])
+    assert_close_to_largest(loss, objective, "objective", BOUNDS[dtype])
+    loss.backward()
+    check_gradients(net, golden, BOUNDS[dtype])
 
 
 @each_dtype

@@ -92,7 +92,14 @@ class Pooling(Layer):
         if given.global_pooling and (self.stride, self.padding) != ((1, 1), (0, 0)):
             raise CaffeError("global_pooling: expected stride 1 and no padding")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def is_plain_maximum(self, places: int) -> bool:
+        """Whether it takes maxima, of windows of so many places at most, without padding."""
+        if self.average or self.kernel is None or any(self.padding):
+            return False
+        return self.kernel[0] * self.kernel[1] <= places
+
+    def check_windows(self, x: Tensor) -> None:
+        """Refuse a last window that would hold nothing: Caffe's value of it is none either."""
         kernel = self.kernel or (x.shape[2], x.shape[3])
         for size, window, stride, padding in zip(x.shape[2:], kernel, self.stride, self.padding):
             last = -(-(size - window) // max(stride, 1)) * stride
@@ -101,6 +108,10 @@ class Pooling(Layer):
                     f"stride {stride}: the last window of {window} would begin past the end "
                     f"of {size}"
                 )
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check_windows(x)
+        kernel = self.kernel or (x.shape[2], x.shape[3])
         if self.average:
             return F.avg_pool2d(x, kernel, self.stride, self.padding, self.ceil_mode)
         return F.max_pool2d(x, kernel, self.stride, self.padding, ceil_mode=self.ceil_mode)

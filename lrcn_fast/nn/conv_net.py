@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lrcn_fast._arguments import check_floating, describe
-from lrcn_fast.nn._pooling import relu_max_pool_lrn
+from lrcn_fast.functional.relu_max_pool_lrn import relu_max_pool_lrn
 from lrcn_fast.ops.linear import project
 
 __all__ = ["FEATURES", "ConvLayer", "ConvNet"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lrcn_fast.caffe.net import Net
 from lrcn_fast.models import ActivityRecognizer, FrameClassifier
-from lrcn_fast.nn import LSTM, HybridNet
+from lrcn_fast.nn import LSTM, FrameFeatures, HybridNet
 from lrcn_fast.nn.conv_net import ConvNet
 
 __all__ = ["Entry", "Slot", "table_of"]
@@ -55,20 +55,30 @@ def _conv_net(net: ConvNet) -> Paths:
     return {name: places[layer] for name, layer in net.named_layers().items()}
 
 
-def _frames_net(model: Any, renamed: Mapping[str, str]) -> Paths:
-    """The layers of a clip model's CNN."""
-    found = _conv_net(model.features.net)
-    return {renamed.get(name, name): f"features.net.{path}" for name, path in found.items()}
+def _frame_features(features: FrameFeatures) -> Paths:
+    if not isinstance(features.net, ConvNet):
+        raise TypeError(
+            f"module: there is no table for a FrameFeatures of {type(features.net).__name__}; "
+            "give layers={'conv1': 'net.path.to.conv'}"
+        )
+    return {name: f"net.{path}" for name, path in _conv_net(features.net).items()}
+
+
+def _clip_net(model: ActivityRecognizer | FrameClassifier) -> Paths:
+    found = _frame_features(model.features)
+    return {name: f"features.{path}" for name, path in found.items()}
 
 
 def _recognizer(model: ActivityRecognizer) -> Paths:
     count = model.config.num_layers
     lstms = {f"lstm{index + 1}": f"lstm:{index}" for index in range(count)}
-    return {**_frames_net(model, {}), **lstms, "fc8-final": "fc8"}
+    return {**_clip_net(model), **lstms, "fc8-final": "fc8"}
 
 
 def _frame_classifier(model: FrameClassifier) -> Paths:
-    return _frames_net(model, {"fc8": SINGLE_FRAME_SCORES})
+    found = _clip_net(model)
+    found[SINGLE_FRAME_SCORES] = found.pop("fc8")
+    return found
 
 
 SINGLE_FRAME_SCORES = "fc8-ucf"
@@ -78,6 +88,7 @@ MODELS: dict[type[nn.Module], Callable[[Any], Paths]] = {
     ActivityRecognizer: _recognizer,
     FrameClassifier: _frame_classifier,
     ConvNet: _conv_net,
+    FrameFeatures: _frame_features,
 }
 ALIASES: dict[tuple[type[nn.Module], str], str] = {(HybridNet, "fc8"): SINGLE_FRAME_SCORES}
 

@@ -44,9 +44,9 @@ def load_weights(
     Weights of images stay as they are: those of Caffe's nets expect BGR. An error changes nothing.
 
     Args:
-        module: a net of :func:`load_net`; CaffeNet, HybridNet or VGG16; an ActivityRecognizer or a
-            FrameClassifier (layers ``fc8-final`` and ``fc8-ucf`` for the scores); or, with
-            ``layers``, any module.
+        module: a net of :func:`load_net`; CaffeNet, HybridNet or VGG16, also in FrameFeatures; an
+            ActivityRecognizer or a FrameClassifier (layers ``fc8-final`` and ``fc8-ucf`` for the
+            scores); or, with ``layers``, any module.
         caffemodel: the file, binary or text, of old layers or new ones.
         layers: for each of Caffe's layers the path of a Conv2d, Linear, Embedding or LSTM in the
             module; ``"path:K"`` is layer K of an LSTM of several.

@@ -79,8 +79,9 @@ def test_pooling_of_everything_and_by_axis(tmp_path: Path) -> None:
     [
         ("pool: STOCHASTIC kernel_size: 2", "pool: expected MAX or AVE"),
         ("pool: MAX", "kernel_size: expected one number or two, got 0"),
-        ("kernel_size: 0", "kernel|window"),
-        ("kernel_size: 2 stride: 0", "stride"),
+        ("kernel_size: 0", "kernel_size: expected at least 1"),
+        ("kernel_h: 2", r"kernel_size: expected at least 1, got .2, 0."),
+        ("kernel_size: 2 stride: 0", "stride: expected at least 1"),
         ("kernel_size: 2 pad: 2", "pad should be at most half"),
         ("kernel_size: 1 stride: 3", "the last window of 1 would begin past the end of 5"),
         ("kernel_size: 9", "window|Output size is too small|kernel size"),

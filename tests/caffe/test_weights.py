@@ -11,7 +11,7 @@ import lrcn_fast
 from lrcn_fast.caffe import CaffeError, export_caffemodel, load_net, load_weights
 from lrcn_fast.caffe.reader import read_weights
 from lrcn_fast.models import ActivityConfig, ActivityRecognizer, FrameClassifier
-from lrcn_fast.nn import VGG16, CaffeNet, HybridNet
+from lrcn_fast.nn import VGG16, CaffeNet, FrameFeatures, HybridNet
 from tests.caffe.nets import build, golden_inputs, golden_net, input_layer, layer
 from tests.golden.caffe import arrays, golden_file, load, torch_order
 from tests.helpers.tolerance import (
@@ -135,6 +135,17 @@ def test_a_file_of_more_layers_than_the_net(tmp_path: Path) -> None:
     with pytest.raises(CaffeError, match=r"has no weights for \['fc8'\]"):
         load_weights(whole, rename(path, b"fc8", b"fc9"))
     assert load_weights(whole, path).missing == ()
+
+
+def test_a_net_in_frame_features(tmp_path: Path) -> None:
+    path, net = tmp_path / "net.caffemodel", CaffeNet(**WIDTHS, image_size=(69, 85))
+    export_caffemodel(net, path)
+    twin = FrameFeatures(CaffeNet(**WIDTHS, image_size=(69, 85)))
+    assert load_weights(twin, path).loaded == tuple(LAYERS["CaffeNet"])
+    for name, value in net.state_dict().items():
+        assert_bitwise_equal(twin.net.state_dict()[name], value, name)
+    with pytest.raises(TypeError, match="no table for a FrameFeatures of Flatten"):
+        load_weights(FrameFeatures(nn.Flatten()), path)
 
 
 def test_the_single_frame_net_of_the_release(tmp_path: Path) -> None:

@@ -18,16 +18,21 @@ ACROSS_CHANNELS, CEIL = 0, 0
 
 def _pair(parameter: Any, name: str, default: int | None) -> tuple[int, int]:
     """(Y, X) from ``name``, given once or for each axis, or from ``name_h`` and ``name_w``."""
-    short = name.removesuffix("_size")
-    values = getattr(parameter, name) if name in parameter.DESCRIPTOR.fields_by_name else []
+    short, least = name.removesuffix("_size"), 0 if name == "pad" else 1
+    values = getattr(parameter, name)
     if isinstance(values, int):
         values = [values] if parameter.HasField(name) else []
-    if parameter.HasField(f"{short}_h") and parameter.HasField(f"{short}_w"):
-        values = [getattr(parameter, f"{short}_h"), getattr(parameter, f"{short}_w")]
+    sides = [f"{short}_{letter}" for letter in "hw"]
+    # Of dilation there are none.
+    known = parameter.DESCRIPTOR.fields_by_name
+    if any(side in known and parameter.HasField(side) for side in sides):
+        values = [getattr(parameter, side) for side in sides]
     if not values and default is not None:
         values = [default]
     if len(values) not in (1, 2):
         raise CaffeError(f"{name}: expected one number or two, got {len(values)}")
+    if min(values) < least:
+        raise CaffeError(f"{name}: expected at least {least}, got {list(values)}")
     return values[0], values[-1]
 
 
@@ -51,11 +56,7 @@ class Convolution(Layer):
         kernel = _pair(given, "kernel_size", None)
         self.stride = _pair(given, "stride", 1)
         self.padding = _pair(given, "pad", 0)
-        # Caffe has no dilation_h and dilation_w.
-        dilation = list(given.dilation) or [1]
-        if len(dilation) > 2:
-            raise CaffeError(f"dilation: expected one number or two, got {len(dilation)}")
-        self.dilation = (dilation[0], dilation[-1])
+        self.dilation = _pair(given, "dilation", 1)
         self.groups = given.group
         channels, outputs = shapes[0][1], given.num_output
         if self.groups < 1 or channels % self.groups or outputs % self.groups:
@@ -102,7 +103,7 @@ class Pooling(Layer):
         """Refuse a last window that would hold nothing: Caffe's value of it is none either."""
         kernel = self.kernel or (x.shape[2], x.shape[3])
         for size, window, stride, padding in zip(x.shape[2:], kernel, self.stride, self.padding):
-            last = -(-(size - window) // max(stride, 1)) * stride
+            last = -(-(size - window) // stride) * stride
             if self.ceil_mode and padding == 0 and last >= size:
                 raise CaffeError(
                     f"stride {stride}: the last window of {window} would begin past the end "

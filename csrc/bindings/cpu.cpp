@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "frames_to_input.h"
-#include "lstm.h"
 #include "lstm_cell.h"
+#include "lstm_ops.h"
 #include "relu_max_pool_lrn.h"
 
 namespace lrcn_fast::bindings {
@@ -23,34 +23,25 @@ Parallel torch_threads() {
   return parallel;
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_forward(
-    const Tensor& gates, const Tensor& weight_hh, const OptionalTensor& weight_hr, const OptionalTensor& static_gates,
-    const OptionalTensor& h0, const OptionalTensor& c0, const OptionalTensor& cont, const OptionalTensor& lengths,
-    bool reverse, bool batch_first, bool save_cells, bool save_activations, std::int64_t) {
-  LstmForwardCall call(gates, weight_hh, weight_hr, static_gates, h0, c0, cont, lengths, reverse, batch_first,
-                       save_cells, save_activations);
-  check_lengths("lstm_forward", call.args.shape);
-  const Tensor workspace = workspace_of(gates, lstm_forward_workspace_cpu(call.args.shape));
-  call.args.workspace = workspace.mutable_data_ptr();
-  lstm_forward_cpu(call.args, torch_threads());
-  return {call.output, call.h_n, call.c_n, call.cells, call.activations};
-}
+struct Cpu {
+  static void forward(const char* op, std::vector<LstmForwardCall>& calls, std::int64_t) {
+    for (const LstmForwardCall& call : calls) check_lengths(op, call.args.shape);
+    for (LstmForwardCall& call : calls) {
+      const Tensor workspace = workspace_of(call.gates, lstm_forward_workspace_cpu(call.args.shape));
+      call.args.workspace = workspace.mutable_data_ptr();
+      lstm_forward_cpu(call.args, torch_threads());
+    }
+  }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_backward(const OptionalTensor& grad_output,
-                                                         const OptionalTensor& grad_h_n, const OptionalTensor& grad_c_n,
-                                                         const OptionalTensor& grad_cells, const Tensor& activations,
-                                                         const Tensor& cells, const Tensor& weight_hh,
-                                                         const OptionalTensor& weight_hr, const OptionalTensor& c0,
-                                                         const OptionalTensor& cont, const OptionalTensor& lengths,
-                                                         bool reverse, bool batch_first, std::int64_t) {
-  LstmBackwardCall call(grad_output, grad_h_n, grad_c_n, grad_cells, activations, cells, weight_hh, weight_hr, c0, cont,
-                        lengths, reverse, batch_first);
-  check_lengths("lstm_backward", call.args.shape);
-  const Tensor workspace = workspace_of(activations, lstm_backward_workspace_cpu(call.args.shape));
-  call.args.workspace = workspace.mutable_data_ptr();
-  lstm_backward_cpu(call.args, torch_threads());
-  return {call.grad_gates, call.grad_h0, call.grad_c0, call.grad_hidden};
-}
+  static void backward(const char* op, std::vector<LstmBackwardCall>& calls, std::int64_t) {
+    for (const LstmBackwardCall& call : calls) check_lengths(op, call.args.shape);
+    for (LstmBackwardCall& call : calls) {
+      const Tensor workspace = workspace_of(call.activations, lstm_backward_workspace_cpu(call.args.shape));
+      call.args.workspace = workspace.mutable_data_ptr();
+      lstm_backward_cpu(call.args, torch_threads());
+    }
+  }
+};
 
 std::tuple<Tensor, Tensor, Tensor> lstm_cell_forward(const Tensor& gates, const OptionalTensor& c0) {
   CellForwardCall call = cell_forward_call(gates, c0);
@@ -108,8 +99,10 @@ Tensor relu_max_pool_lrn_backward(const Tensor& grad, const Tensor& values, cons
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CPU, m) {
-  m.impl("lstm_forward", TORCH_BOX(&lstm_forward));
-  m.impl("lstm_backward", TORCH_BOX(&lstm_backward));
+  m.impl("lstm_forward", TORCH_BOX(&lstm_forward<Cpu>));
+  m.impl("lstm_backward", TORCH_BOX(&lstm_backward<Cpu>));
+  m.impl("lstm_scans_forward", TORCH_BOX(&lstm_scans_forward<Cpu>));
+  m.impl("lstm_scans_backward", TORCH_BOX(&lstm_scans_backward<Cpu>));
   m.impl("lstm_cell_forward", TORCH_BOX(&lstm_cell_forward));
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));

@@ -2,9 +2,11 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "checks.h"
@@ -12,8 +14,8 @@
 #include "lrcn_fast/gpu.h"
 #include "lrcn_fast/launch_error.h"
 #include "lrcn_fast/lstm_plan.h"
-#include "lstm.h"
 #include "lstm_cell.h"
+#include "lstm_ops.h"
 #include "plan.h"
 
 // libtorch_cuda exports it; a CPU-only torch has no such library, and the extension must load there too.
@@ -37,22 +39,30 @@ void launch(const char* op, const Tensor& first, Kernels kernels) {
   check_status(op, first, status, status == Status::kLaunchFailed ? launch_error() : "");
 }
 
-// For the current device. `first` is where the rows of the problem begin that the blocks exchange.
-LstmPlan plan_for(const LstmShape& shape, bool backward, Float32Products products, const void* first) {
+// Where a scan's blocks exchange rows.
+const void* exchanged(const LstmForward& args) { return args.output; }
+const void* exchanged(const LstmBackward& args) { return args.grad_gates; }
+
+// For the current device.
+template <class Args>
+LstmPlan plan_for(const std::vector<Args>& scans, Float32Products products) {
   LstmPlan plan{};
   plan.kernel = LstmKernel::kStep;
   GpuProperties gpu{};
   if (!present_gpu(&gpu)) return plan;
   LstmProblem problem{};
-  problem.backward = backward;
-  problem.dtype = shape.dtype;
+  problem.backward = std::is_same_v<Args, LstmBackward>;
+  problem.dtype = scans[0].shape.dtype;
   problem.products = products;
-  problem.steps = shape.steps;
-  problem.batch = shape.batch;
-  problem.hidden = shape.hidden;
-  problem.projects = shape.weight_hr != nullptr;
-  problem.scans = 1;
-  problem.aligned = reinterpret_cast<std::uintptr_t>(first) % 16 == 0;
+  problem.batch = scans[0].shape.batch;
+  problem.hidden = scans[0].shape.hidden;
+  problem.scans = static_cast<std::int32_t>(std::min<std::size_t>(scans.size(), kMostScans));
+  problem.aligned = true;
+  for (const Args& scan : scans) {
+    problem.steps = std::max(problem.steps, scan.shape.steps);
+    problem.projects = problem.projects || scan.shape.weight_hr != nullptr;
+    problem.aligned = problem.aligned && reinterpret_cast<std::uintptr_t>(exchanged(scan)) % 16 == 0;
+  }
   problem.persistence = persistence();
   return plan_lstm(gpu, problem);
 }
@@ -68,45 +78,54 @@ Float32Products float32_products(const char* op, std::int64_t tf32) {
   return static_cast<Float32Products>(tf32);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lstm_forward(
-    const Tensor& gates, const Tensor& weight_hh, const OptionalTensor& weight_hr, const OptionalTensor& static_gates,
-    const OptionalTensor& h0, const OptionalTensor& c0, const OptionalTensor& cont, const OptionalTensor& lengths,
-    bool reverse, bool batch_first, bool save_cells, bool save_activations, std::int64_t tf32) {
-  const char* op = LstmForwardCall::kOp;
-  const Float32Products products = float32_products(op, tf32);
-  LstmForwardCall call(gates, weight_hh, weight_hr, static_gates, h0, c0, cont, lengths, reverse, batch_first,
-                       save_cells, save_activations);
-  const Tensor workspace = workspace_of(gates, lstm_forward_workspace_cuda(call.args.shape));
-  call.args.workspace = workspace.mutable_data_ptr();
-  launch(op, gates, [&](void* stream) {
-    const LstmPlan plan = plan_for(call.args.shape, false, products, call.args.output);
-    return lstm_forward_cuda(&call.args, 1, products, plan, stream);
-  });
-  return {call.output, call.h_n, call.c_n, call.cells, call.activations};
-}
+// The weights of a call's scans for the kernels that take them the other way round.
+struct TransposedScans {
+  const std::vector<LstmBackwardCall>& calls;
+  std::vector<OptionalTensor> kept{};
 
-std::tuple<Tensor, Tensor, Tensor, Tensor> lstm_backward(const OptionalTensor& grad_output,
-                                                         const OptionalTensor& grad_h_n, const OptionalTensor& grad_c_n,
-                                                         const OptionalTensor& grad_cells, const Tensor& activations,
-                                                         const Tensor& cells, const Tensor& weight_hh,
-                                                         const OptionalTensor& weight_hr, const OptionalTensor& c0,
-                                                         const OptionalTensor& cont, const OptionalTensor& lengths,
-                                                         bool reverse, bool batch_first, std::int64_t tf32) {
-  const char* op = LstmBackwardCall::kOp;
-  const Float32Products products = float32_products(op, tf32);
-  LstmBackwardCall call(grad_output, grad_h_n, grad_c_n, grad_cells, activations, cells, weight_hh, weight_hr, c0, cont,
-                        lengths, reverse, batch_first);
-  const Tensor workspace = workspace_of(activations, lstm_backward_workspace_cuda(call.args.shape));
-  call.args.workspace = workspace.mutable_data_ptr();
-  const OptionalTensor hh = transposed(call.inputs.weight_hh);
-  const OptionalTensor hr = transposed(call.inputs.weight_hr);
-  const TransposedWeights weights{data_or_null(hh), data_or_null(hr)};
-  launch(op, activations, [&](void* stream) {
-    const LstmPlan plan = plan_for(call.args.shape, true, products, call.args.grad_gates);
-    return lstm_backward_cuda(&call.args, &weights, 1, products, plan, stream);
-  });
-  return {call.grad_gates, call.grad_h0, call.grad_c0, call.grad_hidden};
-}
+  const void* keep(const OptionalTensor& weights) {
+    kept.push_back(transposed(weights));
+    return data_or_null(kept.back());
+  }
+  static TransposedWeights transpose(void* context, int scan) {
+    auto& own = *static_cast<TransposedScans*>(context);
+    const LstmInputs& inputs = own.calls[static_cast<std::size_t>(scan)].inputs;
+    return {own.keep(inputs.weight_hh), own.keep(inputs.weight_hr)};
+  }
+};
+
+struct Cuda {
+  static void forward(const char* op, std::vector<LstmForwardCall>& calls, std::int64_t tf32) {
+    const Float32Products products = float32_products(op, tf32);
+    std::vector<Tensor> workspaces;
+    std::vector<LstmForward> scans;
+    for (LstmForwardCall& call : calls) {
+      workspaces.push_back(workspace_of(call.gates, lstm_forward_workspace_cuda(call.args.shape)));
+      call.args.workspace = workspaces.back().mutable_data_ptr();
+      scans.push_back(call.args);
+    }
+    launch(op, calls[0].gates, [&](void* stream) {
+      return lstm_forward_cuda(scans.data(), static_cast<int>(scans.size()), products, plan_for(scans, products),
+                               stream);
+    });
+  }
+
+  static void backward(const char* op, std::vector<LstmBackwardCall>& calls, std::int64_t tf32) {
+    const Float32Products products = float32_products(op, tf32);
+    std::vector<Tensor> workspaces;
+    std::vector<LstmBackward> scans;
+    for (LstmBackwardCall& call : calls) {
+      workspaces.push_back(workspace_of(call.activations, lstm_backward_workspace_cuda(call.args.shape)));
+      call.args.workspace = workspaces.back().mutable_data_ptr();
+      scans.push_back(call.args);
+    }
+    TransposedScans weights{calls};
+    launch(op, calls[0].activations, [&](void* stream) {
+      return lstm_backward_cuda(scans.data(), static_cast<int>(scans.size()), {TransposedScans::transpose, &weights},
+                                products, plan_for(scans, products), stream);
+    });
+  }
+};
 
 std::tuple<Tensor, Tensor, Tensor> lstm_cell_forward(const Tensor& gates, const std::optional<Tensor>& c0) {
   const CellForwardCall call = cell_forward_call(gates, c0);
@@ -135,8 +154,10 @@ Tensor frames_to_input(const Tensor& frames, const OptionalTensor& offsets, cons
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
-  m.impl("lstm_forward", TORCH_BOX(&lstm_forward));
-  m.impl("lstm_backward", TORCH_BOX(&lstm_backward));
+  m.impl("lstm_forward", TORCH_BOX(&lstm_forward<Cuda>));
+  m.impl("lstm_backward", TORCH_BOX(&lstm_backward<Cuda>));
+  m.impl("lstm_scans_forward", TORCH_BOX(&lstm_scans_forward<Cuda>));
+  m.impl("lstm_scans_backward", TORCH_BOX(&lstm_scans_backward<Cuda>));
   m.impl("lstm_cell_forward", TORCH_BOX(&lstm_cell_forward));
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));

@@ -113,7 +113,6 @@ inline Tensor workspace_of(const Tensor& like, std::size_t bytes) {
 
 // Everything but the workspace, whose size the device's kernels tell.
 struct LstmForwardCall {
-  static constexpr const char* kOp = "lstm_forward";
   Tensor gates;
   LstmInputs inputs;
   SequenceLayout layout;
@@ -121,18 +120,18 @@ struct LstmForwardCall {
   OptionalTensor static_gates, h0, c0;
   Tensor output, h_n, c_n, cells, activations;
 
-  LstmForwardCall(const Tensor& gates_any, const Tensor& weight_hh, const OptionalTensor& weight_hr,
+  LstmForwardCall(const char* op, const Tensor& gates_any, const Tensor& weight_hh, const OptionalTensor& weight_hr,
                   const OptionalTensor& static_gates_any, const OptionalTensor& h0_any, const OptionalTensor& c0_any,
                   const OptionalTensor& cont, const OptionalTensor& lengths, bool reverse, bool batch_first,
                   bool save_cells, bool save_activations)
       : gates(with_unit_last_stride(gates_any)),
         inputs(lstm_inputs(weight_hh, weight_hr, cont, lengths)),
         layout{0, 0, batch_first} {
-    args.shape = lstm_shape(kOp, "gates", gates, inputs, reverse, layout);
+    args.shape = lstm_shape(op, "gates", gates, inputs, reverse, layout);
     const auto [batch, hidden, projected] = std::tuple(args.shape.batch, args.shape.hidden, args.shape.projected);
-    check_optional(kOp, "static_gates", static_gates_any, gates, {batch, 4 * hidden}, "(B, 4H)");
-    check_optional(kOp, "h0", h0_any, gates, {batch, projected}, "(B, P)");
-    check_optional(kOp, "c0", c0_any, gates, {batch, hidden}, "(B, H)");
+    check_optional(op, "static_gates", static_gates_any, gates, {batch, 4 * hidden}, "(B, 4H)");
+    check_optional(op, "h0", h0_any, gates, {batch, projected}, "(B, P)");
+    check_optional(op, "c0", c0_any, gates, {batch, hidden}, "(B, H)");
     static_gates = contiguous(static_gates_any);
     h0 = contiguous(h0_any);
     c0 = contiguous(c0_any);
@@ -155,10 +154,10 @@ struct LstmForwardCall {
     args.cells = save_cells ? cells.mutable_data_ptr() : nullptr;
     args.activations = save_activations ? activations.mutable_data_ptr() : nullptr;
   }
+  std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> results() const { return {output, h_n, c_n, cells, activations}; }
 };
 
 struct LstmBackwardCall {
-  static constexpr const char* kOp = "lstm_backward";
   Tensor activations, saved_cells;
   LstmInputs inputs;
   SequenceLayout layout;
@@ -166,7 +165,7 @@ struct LstmBackwardCall {
   OptionalTensor grad_output, grad_cells, grad_h_n, grad_c_n, c0;
   Tensor grad_gates, grad_h0, grad_c0, grad_hidden;
 
-  LstmBackwardCall(const OptionalTensor& grad_output_any, const OptionalTensor& grad_h_n_any,
+  LstmBackwardCall(const char* op, const OptionalTensor& grad_output_any, const OptionalTensor& grad_h_n_any,
                    const OptionalTensor& grad_c_n_any, const OptionalTensor& grad_cells_any,
                    const Tensor& activations_any, const Tensor& cells_any, const Tensor& weight_hh,
                    const OptionalTensor& weight_hr, const OptionalTensor& c0_any, const OptionalTensor& cont,
@@ -175,18 +174,18 @@ struct LstmBackwardCall {
         saved_cells(torch::stable::contiguous(cells_any)),
         inputs(lstm_inputs(weight_hh, weight_hr, cont, lengths)),
         layout{0, 0, batch_first} {
-    args.shape = lstm_shape(kOp, "activations", activations, inputs, reverse, layout);
+    args.shape = lstm_shape(op, "activations", activations, inputs, reverse, layout);
     const auto [batch, hidden, projected] = std::tuple(args.shape.batch, args.shape.hidden, args.shape.projected);
     const char* sequence_of_units = batch_first ? "(B, T, H)" : "(T, B, H)";
-    layout.check(kOp, "cells", saved_cells, activations, hidden, sequence_of_units);
+    layout.check(op, "cells", saved_cells, activations, hidden, sequence_of_units);
     if (grad_output_any.has_value())
-      layout.check(kOp, "grad_output", *grad_output_any, activations, projected,
+      layout.check(op, "grad_output", *grad_output_any, activations, projected,
                    batch_first ? "(B, T, P)" : "(T, B, P)");
     if (grad_cells_any.has_value())
-      layout.check(kOp, "grad_cells", *grad_cells_any, activations, hidden, sequence_of_units);
-    check_optional(kOp, "grad_h_n", grad_h_n_any, activations, {batch, projected}, "(B, P)");
-    check_optional(kOp, "grad_c_n", grad_c_n_any, activations, {batch, hidden}, "(B, H)");
-    check_optional(kOp, "c0", c0_any, activations, {batch, hidden}, "(B, H)");
+      layout.check(op, "grad_cells", *grad_cells_any, activations, hidden, sequence_of_units);
+    check_optional(op, "grad_h_n", grad_h_n_any, activations, {batch, projected}, "(B, P)");
+    check_optional(op, "grad_c_n", grad_c_n_any, activations, {batch, hidden}, "(B, H)");
+    check_optional(op, "c0", c0_any, activations, {batch, hidden}, "(B, H)");
     grad_output = with_unit_last_stride(grad_output_any);
     grad_cells = with_unit_last_stride(grad_cells_any);
     grad_h_n = contiguous(grad_h_n_any);
@@ -219,6 +218,7 @@ struct LstmBackwardCall {
     args.grad_c0 = grad_c0.mutable_data_ptr();
     args.grad_hidden = projects ? grad_hidden.mutable_data_ptr() : nullptr;
   }
+  std::tuple<Tensor, Tensor, Tensor, Tensor> results() const { return {grad_gates, grad_h0, grad_c0, grad_hidden}; }
 };
 
 }  // namespace lrcn_fast::bindings

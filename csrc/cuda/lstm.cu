@@ -74,12 +74,15 @@ Status lstm_forward_cuda(const LstmForward* scans, int count, Float32Products pr
   });
 }
 
-Status lstm_backward_cuda(const LstmBackward* scans, const TransposedWeights* weights, int count,
-                          Float32Products products, const LstmPlan& plan, void* stream) {
+Status lstm_backward_cuda(const LstmBackward* scans, int count, const Transposer& transposer, Float32Products products,
+                          const LstmPlan& plan, void* stream) {
   if (scans[0].shape.batch == 0) return Status::kOk;
   return with_products(scans[0].shape.dtype, products, [&](auto product) {
     using Products = decltype(product);
-    const auto run_steps = [&](int n) { return cuda::run_backward<Products>(scans[n], weights[n], stream); };
+    const auto run_steps = [&](int n) {
+      const TransposedWeights weights = transposer.transpose(transposer.context, n);
+      return cuda::run_backward<Products>(scans[n], weights, stream);
+    };
     return run_scans<Products>(scans, count, plan, run_steps, stream);
   });
 }

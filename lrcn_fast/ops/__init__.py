@@ -6,8 +6,15 @@ name ends in ``_triton`` or ``_reference``, here for every device: those of
 """
 
 from lrcn_fast import _loader
-from lrcn_fast.ops import frames_to_input, linear, lstm, lstm_cell, relu_max_pool_lrn
+from lrcn_fast.ops import (
+    frames_to_input,
+    linear,
+    lstm,
+    lstm_cell,
+    lstm_scans,
+    relu_max_pool_lrn,
+)
 
-__all__ = ["frames_to_input", "linear", "lstm", "lstm_cell", "relu_max_pool_lrn"]
+__all__ = ["frames_to_input", "linear", "lstm", "lstm_cell", "lstm_scans", "relu_max_pool_lrn"]
 
 _loader.load()

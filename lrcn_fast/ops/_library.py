@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map
 
 __all__ = ["Half", "define", "define_both", "define_undifferentiable", "implement"]
 
@@ -29,6 +30,8 @@ def define(
         autocast: whether autocast casts the arguments; else the operator follows their dtype.
     """
     _define(name, signature, fake)
+    if "Tensor[]" in signature:
+        _register_vmap(name)
     torch.library.register_autograd(
         f"{_NAMESPACE}::{name}", backward, setup_context=setup_context, lib=_library
     )
@@ -114,6 +117,26 @@ def _define(name: str, signature: str, fake: Callable[..., Any]) -> None:
     torch.library.register_fake(f"{_NAMESPACE}::{name}", fake, lib=_library)
 
 
+def _register_vmap(name: str) -> None:
+    """Torch's own loop over the batch, which it has not for operators that take lists."""
+    operator = getattr(torch.ops.lrcn_fast, name).default
+
+    def element(value: Any, dim: Any, n: int) -> Any:
+        if isinstance(value, list | tuple):
+            return [element(*pair, n) for pair in zip(value, dim, strict=True)]
+        return value if dim is None else value.select(dim, n)
+
+    def rule(info: Any, dims: Any, *args: Any) -> Any:
+        results = [
+            operator(*(element(*pair, n) for pair in zip(args, dims, strict=True)))
+            for n in range(info.batch_size)
+        ]
+        stacked = tree_map(lambda *tensors: torch.stack(tensors), *results)
+        return stacked, tree_map(lambda _: 0, stacked)
+
+    torch.library.register_vmap(f"{_NAMESPACE}::{name}", rule, lib=_library)
+
+
 def _register_autocast(name: str, device_type: str, key: str) -> None:
     operator = getattr(torch.ops.lrcn_fast, name).default
 
@@ -128,6 +151,8 @@ def _register_autocast(name: str, device_type: str, key: str) -> None:
 
 def _cast(argument: Any, dtype: torch.dtype) -> Any:
     """Cast as torch's own rules do: floating tensors, but not float64."""
+    if isinstance(argument, list | tuple):
+        return [_cast(element, dtype) for element in argument]
     if not isinstance(argument, torch.Tensor):
         return argument
     if not argument.is_floating_point() or argument.dtype == torch.float64:

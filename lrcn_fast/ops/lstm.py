@@ -9,7 +9,8 @@ one product of the library for all T steps.
 TF32 products. The reference leaves that to torch's own products.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from lrcn_fast import reference
 from lrcn_fast.ops import _library
 from lrcn_fast.ops.linear import weight_gradient
 
-__all__: list[str] = []
+__all__ = ["Saved", "fake_backward", "fake_forward", "gradients"]
 
 _FORWARD = (
     "(Tensor gates, Tensor weight_hh, Tensor? weight_hr, Tensor? static_gates, Tensor? h0, "
@@ -34,7 +35,7 @@ _BACKWARD = (
 )
 
 
-def _fake_forward(
+def fake_forward(
     gates: Tensor,
     weight_hh: Tensor,
     weight_hr: Tensor | None = None,
@@ -61,7 +62,7 @@ def _fake_forward(
     )
 
 
-def _fake_backward(
+def fake_backward(
     grad_output: Tensor | None,
     grad_h_n: Tensor | None,
     grad_c_n: Tensor | None,
@@ -88,11 +89,35 @@ def _fake_backward(
     )
 
 
+class Saved(NamedTuple):
+    """What the backward of a scan needs of its forward, as in ``lstm_forward``."""
+
+    weight_hh: Tensor
+    weight_hr: Tensor | None
+    h0: Tensor | None
+    c0: Tensor | None
+    cont: Tensor | None
+    lengths: Tensor | None
+    states: Tensor
+    cells: Tensor
+    activations: Tensor
+
+    def check(self, name: str) -> None:
+        """Raise a RuntimeError where the forward kept no cells or no activations."""
+        if self.activations.dim() == 3 and self.cells.dim() == 3:
+            return
+        raise RuntimeError(
+            f"lrcn_fast::{name}: a gradient is asked for, but the forward was called "
+            "without save_cells=True and save_activations=True"
+        )
+
+
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, weight_hh, weight_hr, static_gates, h0, c0, cont, lengths, *options = inputs
+    _, weight_hh, weight_hr, _, h0, c0, cont, lengths, *options = inputs
     states, _, _, cells, activations = output
-    ctx.save_for_backward(weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations)
-    ctx.has_static = static_gates is not None
+    ctx.save_for_backward(
+        *Saved(weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations)
+    )
     ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = options
     ctx.set_materialize_grads(False)
     # Saved for the backward alone.
@@ -153,6 +178,42 @@ def _gradient_at_weight_hh(
     return weight_gradient(grad_gates.flatten(0, 1), previous.flatten(0, 1))
 
 
+def gradients(
+    needs: Sequence[bool],
+    saved: Saved,
+    reverse: bool,
+    batch_first: bool,
+    at_scan: Sequence[Tensor],
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients at the first six arguments of ``lstm_forward``.
+
+    Args:
+        needs: which of them are asked for.
+        saved: by the forward.
+        reverse: as given to the forward.
+        batch_first: as given to the forward.
+        at_scan: what ``lstm_backward`` returned.
+    """
+    grad_gates, grad_h0, grad_c0, grad_hidden = at_scan
+    _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0 = needs
+    grad_hh = grad_hr = None
+    if needs_hh:
+        grad_hh = _gradient_at_weight_hh(
+            grad_gates, saved.states, saved.h0, saved.cont, saved.lengths, reverse, batch_first
+        )
+    if needs_hr:
+        unprojected = saved.activations[..., -saved.cells.shape[2] :] * saved.cells.tanh()
+        grad_hr = weight_gradient(grad_hidden.flatten(0, 1), unprojected.flatten(0, 1))
+    return (
+        grad_gates,
+        grad_hh,
+        grad_hr,
+        grad_gates.sum(1 if batch_first else 0) if needs_static else None,
+        grad_h0 if needs_h0 else None,
+        grad_c0 if needs_c0 else None,
+    )
+
+
 def _gradient(
     backward: Any,
     ctx: Any,
@@ -162,32 +223,13 @@ def _gradient(
     grad_cells: Tensor | None,
     grad_activations: Tensor | None,
 ) -> tuple[Tensor | None, ...]:
-    weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations = ctx.saved_tensors
-    if activations.dim() != 3 or cells.dim() != 3:
-        raise RuntimeError(
-            "lrcn_fast::lstm_forward: a gradient is asked for, but the forward was called "
-            "without save_cells=True and save_activations=True"
-        )
-    _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0, *_ = ctx.needs_input_grad
-    options = (cont, lengths, ctx.reverse, ctx.batch_first)
+    saved = Saved(*ctx.saved_tensors)
+    saved.check("lstm_forward")
     grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
-    saved = (activations, cells, weight_hh, weight_hr, c0)
-    grad_gates, grad_h0, grad_c0, grad_hidden = backward(*grads, *saved, *options, ctx.tf32)
-    grad_hh = grad_hr = None
-    if needs_hh:
-        grad_hh = _gradient_at_weight_hh(grad_gates, states, h0, *options)
-    if needs_hr:
-        unprojected = activations[..., -cells.shape[2] :] * cells.tanh()
-        grad_hr = weight_gradient(grad_hidden.flatten(0, 1), unprojected.flatten(0, 1))
-    return (
-        grad_gates,
-        grad_hh,
-        grad_hr,
-        grad_gates.sum(1 if ctx.batch_first else 0) if needs_static else None,
-        grad_h0 if needs_h0 else None,
-        grad_c0 if needs_c0 else None,
-        *[None] * 7,
-    )
+    kept = (saved.activations, saved.cells, saved.weight_hh, saved.weight_hr, saved.c0)
+    options = (ctx.reverse, ctx.batch_first)
+    at_scan = backward(*grads, *kept, saved.cont, saved.lengths, *options, ctx.tf32)
+    return (*gradients(ctx.needs_input_grad[:6], saved, *options, at_scan), *[None] * 7)
 
 
 def _reference_forward(*arguments: Any) -> tuple[Tensor, ...]:
@@ -214,12 +256,12 @@ _library.define_both(
     "lstm",
     _library.Half(
         _FORWARD,
-        _fake_forward,
+        fake_forward,
         {"_triton": _triton_forward, "_reference": _reference_forward},
     ),
     _library.Half(
         _BACKWARD,
-        _fake_backward,
+        fake_backward,
         {"_triton": _triton_backward, "_reference": _reference_backward},
     ),
     setup_context=_setup_context,

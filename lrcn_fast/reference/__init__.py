@@ -7,6 +7,7 @@ same name, and the meaning of an operator is what the code here does.
 from lrcn_fast.reference.frames_to_input import frames_to_input
 from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward
 from lrcn_fast.reference.lstm_cell import lstm_cell_backward, lstm_cell_forward
+from lrcn_fast.reference.lstm_scans import lstm_scans_backward, lstm_scans_forward
 from lrcn_fast.reference.relu_max_pool_lrn import (
     relu_max_pool_lrn,
     relu_max_pool_lrn_backward,
@@ -20,6 +21,8 @@ __all__ = [
     "lstm_cell_backward",
     "lstm_cell_forward",
     "lstm_forward",
+    "lstm_scans_backward",
+    "lstm_scans_forward",
     "relu_max_pool_lrn",
     "relu_max_pool_lrn_backward",
     "relu_max_pool_lrn_forward",

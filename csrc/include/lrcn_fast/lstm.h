@@ -84,6 +84,13 @@ struct TransposedWeights {
   const void* hr;
 };
 
+// Makes those of a scan on the stream of the call. They are asked for only where one launch a step runs, at most once
+// for each scan, and live until the call returns.
+struct Transposer {
+  TransposedWeights (*transpose)(void* context, int scan);
+  void* context;
+};
+
 struct LstmPlan;
 
 // Scans that a launch takes at most: one layer in one direction each, over a sequence or a part of it.
@@ -98,7 +105,7 @@ size_t lstm_forward_workspace_cuda(const LstmShape& shape);
 size_t lstm_backward_workspace_cuda(const LstmShape& shape);
 Status lstm_forward_cuda(const LstmForward* scans, int count, Float32Products products, const LstmPlan& plan,
                          void* stream);
-Status lstm_backward_cuda(const LstmBackward* scans, const TransposedWeights* weights, int count,
-                          Float32Products products, const LstmPlan& plan, void* stream);
+Status lstm_backward_cuda(const LstmBackward* scans, int count, const Transposer& transposer, Float32Products products,
+                          const LstmPlan& plan, void* stream);
 
 }  // namespace lrcn_fast

@@ -135,8 +135,10 @@ void backward(const std::vector<py::dict>& scans, int tf32, int kernel, int vari
     args.push_back(backward_of(scan));
     weights.push_back({scan.in("weight_hh_transposed"), scan.in("weight_hr_transposed")});
   }
+  const Transposer transposer = {[](void* given, int n) { return static_cast<const TransposedWeights*>(given)[n]; },
+                                 weights.data()};
   arrays.run([&] {
-    return lstm_backward_cuda(args.data(), weights.data(), static_cast<int>(args.size()),
+    return lstm_backward_cuda(args.data(), static_cast<int>(args.size()), transposer,
                               static_cast<Float32Products>(tf32), plan_of(kernel, variant, together), nullptr);
   });
 }

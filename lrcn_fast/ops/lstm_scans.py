@@ -1,0 +1,120 @@
+"""``lrcn_fast::lstm_scans_forward`` and ``lstm_scans_backward``: native and ``_reference``.
+
+Several scans in one call, of which none needs another's results: on CUDA one launch takes as many
+of them as the plan says. Each is what ``lstm_forward`` makes of it alone. See
+:mod:`lrcn_fast.reference.lstm_scans` for the lists.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from lrcn_fast import reference
+from lrcn_fast.ops import _library
+from lrcn_fast.ops.lstm import Saved, fake_backward, fake_forward, gradients
+from lrcn_fast.reference.lstm_scans import lists_of, tensor_at
+
+__all__: list[str] = []
+
+# Without defaults: the gradient of lists has to have the form of the arguments as they were given.
+_FORWARD = (
+    "(Tensor[] gates, Tensor[] weight_hh, Tensor[] weight_hr, Tensor[] static_gates, Tensor[] h0, "
+    "Tensor[] c0, Tensor[] cont, Tensor[] lengths, bool[] reverse, bool batch_first, "
+    "bool save_cells, bool save_activations, int tf32) -> "
+    "(Tensor[] output, Tensor[] h_n, Tensor[] c_n, Tensor[] cells, Tensor[] activations)"
+)
+_BACKWARD = (
+    "(Tensor[] grad_output, Tensor[] grad_h_n, Tensor[] grad_c_n, Tensor[] grad_cells, "
+    "Tensor[] activations, Tensor[] cells, Tensor[] weight_hh, Tensor[] weight_hr, Tensor[] c0, "
+    "Tensor[] cont, Tensor[] lengths, bool[] reverse, bool batch_first, int tf32) -> "
+    "(Tensor[] grad_gates, Tensor[] grad_h0, Tensor[] grad_c0, Tensor[] grad_hidden)"
+)
+
+
+def _fake_forward(
+    gates: list[Tensor], weight_hh: list[Tensor], *others: Any
+) -> tuple[list[Tensor], ...]:
+    names = ("batch_first", "save_cells", "save_activations")
+    options = dict(zip(names, others[7:]))
+    return lists_of([fake_forward(*scan, **options) for scan in zip(gates, weight_hh)])
+
+
+def _fake_backward(*arguments: Any) -> tuple[list[Tensor], ...]:
+    activations, cells, weight_hh, weight_hr = arguments[4:8]
+    return lists_of(
+        [
+            fake_backward(
+                None, None, None, None, *scan, tensor_at(weight_hr, n), batch_first=arguments[12]
+            )
+            for n, scan in enumerate(zip(activations, cells, weight_hh))
+        ]
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[list[Tensor], ...]) -> None:
+    _, weight_hh, weight_hr, _, h0, c0, cont, lengths, *options = inputs
+    states, _, _, cells, activations = output
+    ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = options
+    scans = [
+        Saved(
+            weight,
+            tensor_at(weight_hr, n),
+            tensor_at(h0, n),
+            tensor_at(c0, n),
+            tensor_at(cont, n),
+            tensor_at(lengths, n),
+            states[n],
+            cells[n],
+            activations[n],
+        )
+        for n, weight in enumerate(weight_hh)
+    ]
+    ctx.save_for_backward(*(tensor for saved in scans for tensor in saved))
+    ctx.given = [len(x) for x in inputs[:8]]
+    ctx.set_materialize_grads(False)
+    # Saved for the backward alone.
+    ctx.mark_non_differentiable(*activations)
+
+
+def _gradient(backward: Any, ctx: Any, *grads: list[Tensor | None]) -> tuple[Any, ...]:
+    flat, each = ctx.saved_tensors, len(Saved._fields)
+    scans = [Saved(*flat[first : first + each]) for first in range(0, len(flat), each)]
+    for saved in scans:
+        saved.check("lstm_scans_forward")
+    none = scans[0].states.new_empty(0)
+
+    def listed(tensors: list[Tensor | None]) -> list[Tensor]:
+        if all(tensor is None for tensor in tensors):
+            return []
+        return [none if tensor is None else tensor for tensor in tensors]
+
+    names = ("activations", "cells", "weight_hh", "weight_hr", "c0", "cont", "lengths")
+    kept = [listed([getattr(saved, name) for saved in scans]) for name in names]
+    at_scans = backward(*map(listed, grads[:4]), *kept, ctx.reverse, ctx.batch_first, ctx.tf32)
+    found = []
+    for n, (saved, reverse) in enumerate(zip(scans, ctx.reverse, strict=True)):
+        needs = [bool(need) and need[n] for need in ctx.needs_input_grad[:6]]
+        at_scan = [results[n] for results in at_scans]
+        found.append(gradients(needs, saved, reverse, ctx.batch_first, at_scan))
+    by_argument = [
+        list(column) if given else [] for column, given in zip(zip(*found, strict=True), ctx.given)
+    ]
+    unneeded = [[None] * given for given in ctx.given[6:]]
+    return (*by_argument, *unneeded, *[None] * 5)
+
+
+def _reference_forward(*arguments: Any) -> tuple[list[Tensor], ...]:
+    return reference.lstm_scans_forward(*arguments[:12])
+
+
+def _reference_backward(*arguments: Any) -> tuple[list[Tensor], ...]:
+    return reference.lstm_scans_backward(*arguments[:13])
+
+
+_library.define_both(
+    "lstm_scans",
+    _library.Half(_FORWARD, _fake_forward, {"_reference": _reference_forward}),
+    _library.Half(_BACKWARD, _fake_backward, {"_reference": _reference_backward}),
+    setup_context=_setup_context,
+    gradient=_gradient,
+)

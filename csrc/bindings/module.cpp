@@ -56,6 +56,8 @@ PyMethodDef methods[] = {
     {"cpu_isas", cpu_isas, METH_NOARGS, "Instruction sets compiled in that this CPU has, widest first."},
     {"set_cpu_isa", set_cpu_isa, METH_O, "Choose the instruction set; not while kernels run."},
     {"plan_lstm", lrcn_fast::bindings::plan_lstm, METH_VARARGS, "Which kernel runs a problem on a GPU, and why."},
+    {"plan_wavefront", lrcn_fast::bindings::plan_wavefront, METH_VARARGS,
+     "Whether layers run as a wavefront, and why."},
     {"persistent", lrcn_fast::bindings::persistent, METH_NOARGS, "Whether kernels may stay for a whole sequence."},
     {"set_persistent", lrcn_fast::bindings::set_persistent, METH_O, "Choose it: 'auto', '0' or '1'."},
     {"build_info", build_info, METH_NOARGS, "How this extension was built."},

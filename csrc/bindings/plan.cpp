@@ -175,12 +175,26 @@ PyObject* plan_lstm(PyObject*, PyObject* arguments) {
   LstmProblem problem{};
   if (!read(gpu_dict, gpu) || !read(problem_dict, problem)) return nullptr;
   const LstmPlan plan = lrcn_fast::plan_lstm(gpu, problem);
-  return Py_BuildValue("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:L,s:L,s:L,s:d,s:d,s:s}", "kernel", name_of(plan.kernel),
+  return Py_BuildValue("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:L,s:L,s:L,s:d,s:d,s:d,s:s}", "kernel", name_of(plan.kernel),
                        "variant", plan.variant, "scans", plan.scans, "cluster", plan.cluster, "blocks", plan.blocks,
                        "units", plan.units, "rows", plan.rows, "slices", static_cast<long long>(plan.slices),
                        "register_bytes", static_cast<long long>(plan.register_bytes), "shared_bytes",
-                       static_cast<long long>(plan.shared_bytes), "step_us", plan.step_us, "floor_us", plan.floor_us,
-                       "reason", plan.reason);
+                       static_cast<long long>(plan.shared_bytes), "start_us", plan.start_us, "step_us", plan.step_us,
+                       "floor_us", plan.floor_us, "reason", plan.reason);
+}
+
+PyObject* plan_wavefront(PyObject*, PyObject* arguments) {
+  PyObject *gpu_dict = nullptr, *problem_dict = nullptr;
+  int layers = 0, trains = 0;
+  if (PyArg_ParseTuple(arguments, "OOip:plan_wavefront", &gpu_dict, &problem_dict, &layers, &trains) == 0) {
+    return nullptr;
+  }
+  GpuProperties gpu{};
+  LstmProblem problem{};
+  if (!read(gpu_dict, gpu) || !read(problem_dict, problem)) return nullptr;
+  const LstmWavefront found = lrcn_fast::plan_wavefront(gpu, problem, layers, trains != 0);
+  return Py_BuildValue("{s:L,s:d,s:d,s:s}", "window", static_cast<long long>(found.window), "one_by_one_us",
+                       found.one_by_one_us, "us", found.us, "reason", found.reason);
 }
 
 }  // namespace lrcn_fast::bindings

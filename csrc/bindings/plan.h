@@ -14,5 +14,7 @@ PyObject* set_persistent(PyObject* module, PyObject* name);
 
 // plan_lstm(gpu: dict, problem: dict) -> dict, with the names of lrcn_fast/lstm_plan.h.
 PyObject* plan_lstm(PyObject* module, PyObject* arguments);
+// plan_wavefront(gpu: dict, problem: dict, layers: int, trains: bool) -> dict
+PyObject* plan_wavefront(PyObject* module, PyObject* arguments);
 
 }  // namespace lrcn_fast::bindings

@@ -9,6 +9,13 @@ constexpr double kGridExchangeUs = 0.60;     // of states that carry their own f
 constexpr double kPointwiseUs = 0.15;
 constexpr double kLaunchUs = 1.8;  // a launch after another, without its reads of weights and its products
 
+// What a window of a layer takes besides its scan: on the GPU its products and copies, on the CPU the calls for it.
+constexpr double kWindowUs = 10;
+constexpr double kWindowCallsUs = 60;
+// A wavefront has to take less than this part of the time of layers one by one: the model is no more exact.
+constexpr double kWavefrontShare = 0.9;
+constexpr int kShortestWindow = 8;  // steps
+
 // Bytes a clock and multiprocessor.
 constexpr double kSharedRate = 128;
 constexpr double kIngestRate = 64;      // what other blocks wrote, from their shared memory or from L2

@@ -38,8 +38,9 @@ const char* unsupported(const GpuProperties& gpu, const LstmProblem& problem) {
 
 // The best of a kernel's variants, and what the others ended at.
 struct Choice {
-  double total_us = 0;     // of all sequences; 0: none fits
-  double step_us = 0;      // of each of them
+  double total_us = 0;  // of all sequences; 0: none fits
+  double start_us = 0;  // of that, before the first step
+  double step_us = 0;
   std::int32_t scans = 0;  // of a launch
   Variant variant{};
   Fit fit{};
@@ -59,10 +60,11 @@ struct Choice {
     const double rounds = static_cast<double>(found.rounds);
     const double step =
         rounds * (grid ? model.grid_step(candidate, found.resident) : model.cluster_step(candidate, found.resident));
-    const double total = launches * (model.start(candidate, found.resident, rounds, together) +
-                                     static_cast<double>(problem.steps) * step);
+    const double start = launches * model.start(candidate, found.resident, rounds, together);
+    const double total = start + static_cast<double>(problem.steps) * launches * step;
     if (total_us != 0 && total >= total_us) return;
     total_us = total;
+    start_us = start;
     step_us = launches * step;
     scans = together;
     variant = candidate;
@@ -126,6 +128,7 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
   plan.slices = best.fit.slices;
   plan.register_bytes = best.fit.resident * best.variant.register_bytes();
   plan.shared_bytes = best.fit.shared_bytes;
+  plan.start_us = best.start_us;
   plan.step_us = std::max(best.step_us, plan.floor_us);
   describe(best, problem, step_us, plan);
   return plan;

@@ -7,6 +7,7 @@ first by priority that supports the call. An explicit choice works or raises.
 from lrcn_fast.backends.plan import GPUS, Gpu, Plan, plan, use_persistent
 from lrcn_fast.backends.registry import Backend, available, choose, explain, use_backend
 from lrcn_fast.backends.spec import LstmSpec, OpSpec, Spec
+from lrcn_fast.backends.wavefront import Wavefront, wavefront, window_here
 
 __all__ = [
     "GPUS",
@@ -16,10 +17,13 @@ __all__ = [
     "OpSpec",
     "Plan",
     "Spec",
+    "Wavefront",
     "available",
     "choose",
     "explain",
     "plan",
     "use_backend",
     "use_persistent",
+    "wavefront",
+    "window_here",
 ]

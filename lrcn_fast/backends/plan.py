@@ -102,7 +102,8 @@ class Plan:
         slices: of the batch of a scan.
         register_bytes: of weights, in the busiest multiprocessor.
         shared_bytes: of a block.
-        step_us: modelled microseconds of a step of all scans, recurrence only.
+        start_us: modelled microseconds of all launches besides their steps.
+        step_us: and of a step of all scans, recurrence only.
         floor_us: what the hardware allows by the same model, whatever the kernel.
         reason: why this kernel, or why none that keeps W_hh on chip.
     """
@@ -117,6 +118,7 @@ class Plan:
     slices: int
     register_bytes: int
     shared_bytes: int
+    start_us: float
     step_us: float
     floor_us: float
     reason: str
@@ -167,12 +169,40 @@ def plan(
         RuntimeError: the extension is not built; the message says what to do about it.
         ValueError: an argument is out of range, or no such GPU is recorded.
     """
-    extension = _extension()
+    asked = request(
+        gpu,
+        dtype,
+        hidden_size,
+        batch=batch,
+        steps=steps,
+        backward=backward,
+        proj_size=proj_size,
+        scans=scans,
+        precision=precision,
+        aligned=aligned,
+    )
+    return Plan(**extension().plan_lstm(*asked))
+
+
+def request(
+    gpu: Gpu | str,
+    dtype: torch.dtype,
+    hidden_size: int,
+    *,
+    batch: int,
+    steps: int,
+    backward: bool = False,
+    proj_size: int = 0,
+    scans: int = 1,
+    precision: str | None = None,
+    aligned: bool = True,
+) -> tuple[dict[str, int], dict[str, Any]]:
+    """The GPU and the problem of :func:`plan` as the extension's planner takes them."""
     if isinstance(gpu, str):
         if gpu not in GPUS:
             raise ValueError(f"gpu: expected one of {_names()}, got {gpu!r}")
         gpu = GPUS[gpu]
-    precision = _precision_set() if precision is None else precision
+    precision = precision_set() if precision is None else precision
     if precision not in _PRODUCTS:
         raise ValueError(f"precision: expected one of {', '.join(_PRODUCTS)}, got {precision!r}")
     properties = asdict(gpu) | {"capability": 10 * gpu.capability[0] + gpu.capability[1]}
@@ -186,9 +216,9 @@ def plan(
         "projects": proj_size > 0,
         "scans": scans,
         "aligned": aligned,
-        "persistent": extension.persistent(),
+        "persistent": extension().persistent(),
     }
-    return Plan(**extension.plan_lstm(properties, problem))
+    return properties, problem
 
 
 @contextmanager
@@ -206,27 +236,33 @@ def use_persistent(choice: str) -> Iterator[None]:
         RuntimeError: the extension is not built; the message says what to do about it.
         ValueError: ``choice`` is none of the three.
     """
-    extension = _extension()
-    before = extension.persistent()
-    extension.set_persistent(choice)
+    module = extension()
+    before = module.persistent()
+    module.set_persistent(choice)
     try:
         yield
     finally:
-        extension.set_persistent(before)
+        module.set_persistent(before)
 
 
-def _extension() -> Any:
-    extension = _loader.load()
-    if extension is None:
+def extension() -> Any:
+    """The compiled module.
+
+    Raises:
+        RuntimeError: it is not built; the message says what to do about it.
+    """
+    module = _loader.load()
+    if module is None:
         raise RuntimeError(str(_loader.reason))
-    return extension
+    return module
 
 
 def _names() -> str:
     return ", ".join(map(repr, GPUS))
 
 
-def _precision_set() -> str:
+def precision_set() -> str:
+    """What torch.set_float32_matmul_precision was given, or what stands for it."""
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:  # it was set through torch.backends, for CUDA alone

@@ -13,6 +13,7 @@ from lrcn_fast.backends import native, reference, triton
 from lrcn_fast.backends.plan import Gpu
 from lrcn_fast.backends.plan import plan as plan_on
 from lrcn_fast.backends.spec import LstmSpec, Spec
+from lrcn_fast.backends.wavefront import wavefront as wavefront_on
 
 __all__ = ["Backend", "available", "choose", "explain", "use_backend"]
 
@@ -129,11 +130,13 @@ def explain(
     batch: int | None = None,
     steps: int | None = None,
     gpu: Gpu | str | None = None,
+    layers: int = 1,
+    directions: int = 1,
 ) -> str:
     """Return a table of the backends: whether each works here, for ``spec`` if given, and why not.
 
-    With any of the other arguments it also tells how the native backend runs a layer and direction
-    on a GPU, forward and backward.
+    With any of batch, steps and gpu it also tells how the native backend runs a layer on a GPU,
+    forward and backward, and whether several layers of one direction run as a wavefront.
 
     Args:
         spec: a call, for example ``LstmSpec("cuda", torch.bfloat16, 1024)``.
@@ -141,6 +144,8 @@ def explain(
         steps: T, 128 if not given.
         gpu: one to plan for, which need not be there: its properties or a name of ``GPUS``; the
             current one if not given.
+        layers: L.
+        directions: D, 1 or 2.
 
     Raises:
         ValueError: there is no spec to plan for, or an argument is out of range.
@@ -160,17 +165,27 @@ def explain(
                 state, chosen = "works, chosen automatically", True
         lines.append(f"  {backend.name:<10} {state}")
     if batch is not None or steps is not None or gpu is not None:
-        lines += _plans(spec, 1 if batch is None else batch, 128 if steps is None else steps, gpu)
+        batch, steps = 1 if batch is None else batch, 128 if steps is None else steps
+        lines += _plans(spec, batch, steps, gpu, layers, directions)
     return "\n".join(lines)
 
 
-def _plans(spec: Spec | None, batch: int, steps: int, gpu: Gpu | str | None) -> list[str]:
+def _plans(
+    spec: Spec | None,
+    batch: int,
+    steps: int,
+    gpu: Gpu | str | None,
+    layers: int,
+    directions: int,
+) -> list[str]:
     if not isinstance(spec, LstmSpec):
         raise ValueError(
             f"explain: arguments batch, steps and gpu need the spec of an LSTM, got {spec}"
         )
+    if directions not in (1, 2):
+        raise ValueError(f"explain: argument directions must be 1 or 2, got {directions}")
     found = Gpu.present() if gpu is None else gpu
-    lines = [f"native on {found}, batch={batch}, steps={steps}:"]
+    told = []
     for backward in (False, True):
         planned = plan_on(
             found,
@@ -180,10 +195,25 @@ def _plans(spec: Spec | None, batch: int, steps: int, gpu: Gpu | str | None) -> 
             steps=steps,
             backward=backward,
             proj_size=spec.proj_size,
+            scans=directions,
         )
-        first, *others = str(planned).splitlines()
-        lines.append(f"  {'backward' if backward else 'forward':<10} {first}")
-        lines += [f"  {'':<10} {line}" for line in others]
+        told.append(("backward" if backward else "forward", str(planned)))
+    for training in (False, True) if layers > 1 and directions == 1 else ():
+        way = wavefront_on(
+            found,
+            spec.dtype,
+            spec.hidden_size,
+            layers=layers,
+            batch=batch,
+            steps=steps,
+            training=training,
+            proj_size=spec.proj_size,
+        )
+        told.append(("training" if training else "inference", f"{layers} layers {way}"))
+    lines = [f"native on {found}, batch={batch}, steps={steps}:"]
+    for name, text in told:
+        first, *others = text.splitlines()
+        lines += [f"  {name:<10} {first}", *(f"  {'':<10} {line}" for line in others)]
     return lines
 
 

@@ -56,11 +56,23 @@ struct LstmPlan {
   std::int64_t slices;          // of one scan
   std::int64_t register_bytes;  // of weights, of the busiest multiprocessor
   std::int64_t shared_bytes;    // of one block
-  double step_us;               // modelled time of a step of all scans, recurrence only
+  double start_us;              // modelled time of all launches besides their steps
+  double step_us;               // and of a step of all scans, recurrence only
   double floor_us;              // what the hardware allows by the same model, whatever the kernel
   char reason[256];             // why this kernel, or why none that stays on chip
 };
 
 LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem);
+
+// Layers that read each other's output, one direction each. They run one by one, or as a wavefront: a window of one
+// layer in the same launch as the window before of the next.
+struct LstmWavefront {
+  std::int64_t window;       // steps; 0 for layers one by one
+  double one_by_one_us, us;  // modelled times, without the first layer's input product: of that way, and of the chosen
+  char reason[384];
+};
+
+// The problem is a layer's forward, its scans do not count; trains: the backward follows.
+LstmWavefront plan_wavefront(const GpuProperties& gpu, const LstmProblem& problem, std::int32_t layers, bool trains);
 
 }  // namespace lrcn_fast

@@ -12,7 +12,7 @@ from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
 
-__all__ = ["Run", "Weights", "cell_step", "hidden_size", "split_params"]
+__all__ = ["Results", "Run", "Weights", "cell_step", "hidden_size", "recur", "split_params"]
 
 
 class Weights(NamedTuple):
@@ -112,6 +112,8 @@ _OPERATORS = {
     )
     for suffix in ("", "_triton", "_reference")
 }
+_NATIVE_SCANS = torch.ops.lrcn_fast.lstm_scans_forward.default
+Results = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @constant_when_traced
@@ -157,7 +159,7 @@ class Run:
 
     backend: Backend
     weights: Weights
-    static: Tensor | None
+    static_gates: Tensor | None
     h0: Tensor | None
     c0: Tensor | None
     cont: Tensor | None
@@ -167,40 +169,64 @@ class Run:
     needs_grad: bool
     save_cells: bool
 
-    def sequence(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H) of a sequence."""
-        output, h_n, c_n, cells, _ = _OPERATORS[self.backend.suffix][0](
-            project(input, self.weights.ih, self.weights.bias),
-            self.weights.hh,
-            self.weights.hr,
-            self._static_gates(),
-            self.h0,
-            self.c0,
-            self.cont,
-            self.lengths,
-            self.reverse,
-            self.batch_first,
-            self.save_cells or self.needs_grad,
-            self.needs_grad,
-            _tf32_products() if input.device.type == "cuda" else 0,
-        )
-        return output, h_n, c_n, cells
+    def project(self, input: Tensor) -> Tensor:
+        """Return the gates (T, B, 4H) of an input (T, B, I) before the recurrence."""
+        return project(input, self.weights.ih, self.weights.bias)
 
-    def step(self, input: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the same for a sequence of a single step."""
+    def step(self, input: Tensor) -> Results:
+        """Return what :func:`recur` does for a sequence of a single step."""
         time = 1 if self.batch_first else 0
         h0, c0 = self.h0, self.c0
         if self.cont is not None and not self.reverse:
             carried = self.cont.select(time, 0).unsqueeze(1)
             h0 = None if h0 is None else torch.where(carried, h0, torch.zeros_like(h0))
             c0 = None if c0 is None else torch.where(carried, c0, torch.zeros_like(c0))
-        x, static_gates = input.select(time, 0), self._static_gates()
-        h, c = cell_step(self.backend, self.weights, x, h0, c0, static_gates, self.needs_grad)
+        x = input.select(time, 0)
+        h, c = cell_step(self.backend, self.weights, x, h0, c0, self.static_gates, self.needs_grad)
         # Copies: a caller who resets a final state in place must not change the output.
         cells = c.unsqueeze(time).clone() if self.save_cells else c
         return h.unsqueeze(time).clone(), h, c, cells
 
-    def _static_gates(self) -> Tensor | None:
-        if self.static is None or self.weights.static is None:
-            return None
-        return project(self.static, self.weights.static)
+
+def recur(runs: Sequence[Run], gates: Sequence[Tensor]) -> list[Results]:
+    """Run layers and directions of which none needs another's results, on CUDA in one launch.
+
+    Args:
+        runs: of the same call, up to their weights and states.
+        gates: (T, B, 4H) of each, from :meth:`Run.project`.
+
+    Returns:
+        Of each, output (T, B, P), h_n (B, P), c_n (B, H) and cells (T, B, H), or (0,) in place of
+        cells that nobody asked for.
+    """
+    first = runs[0]
+    options = (
+        first.batch_first,
+        first.needs_grad or any(run.save_cells for run in runs),
+        first.needs_grad,
+        _tf32_products() if gates[0].device.type == "cuda" else 0,
+    )
+    if len(runs) > 1 and first.backend.suffix == "":
+        lists = _NATIVE_SCANS(
+            list(gates),
+            [run.weights.hh for run in runs],
+            *(_listed(tensors) for tensors in zip(*map(_optional, runs), strict=True)),
+            [run.reverse for run in runs],
+            *options,
+        )
+        return list(zip(*lists[:4], strict=True))
+    forward = _OPERATORS[first.backend.suffix][0]
+    return [
+        forward(x, run.weights.hh, *_optional(run), run.reverse, *options)[:4]
+        for run, x in zip(runs, gates, strict=True)
+    ]
+
+
+def _optional(run: Run) -> tuple[Tensor | None, ...]:
+    return run.weights.hr, run.static_gates, run.h0, run.c0, run.cont, run.lengths
+
+
+def _listed(tensors: Sequence[Tensor | None]) -> list[Tensor]:
+    """As the operators over lists take them: (0,) where a run lacks the tensor."""
+    given = [tensor for tensor in tensors if tensor is not None]
+    return [given[0].new_empty(0) if x is None else x for x in tensors] if given else []

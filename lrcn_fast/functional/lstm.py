@@ -18,8 +18,10 @@ from lrcn_fast._arguments import (
     describe,
     refuse_forward_mode,
 )
-from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, split_params
+from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, recur, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
+from lrcn_fast.functional._wavefront import choose_window, wavefront
+from lrcn_fast.ops.linear import project
 
 __all__ = ["lstm", "lstm_cell"]
 
@@ -106,6 +108,7 @@ def lstm(
     if static is not None and layers[0].static is not None:
         check_like("static", static, (batch, layers[0].static.shape[-1]), "(B, S)", input)
     chosen = _choose(input, hidden, proj_size, backend)
+    _check_weights(layers, directions, input, hidden, width)
 
     tensors = (input, static, h0, c0, *params)
     refuse_forward_mode(tensors)
@@ -113,42 +116,45 @@ def lstm(
     output = input
     if lengths is not None and needs_grad:
         output = _zero_past(lengths, input, batch_first)
+    runs = [
+        Run(
+            backend=chosen,
+            weights=weights,
+            static_gates=_static_gates(static, weights),
+            h0=None if h0 is None else h0[index],
+            c0=None if c0 is None else c0[index],
+            cont=starts,
+            lengths=lengths,
+            reverse=index % directions == 1,
+            batch_first=batch_first,
+            needs_grad=needs_grad,
+            save_cells=return_cells and index >= (num_layers - 1) * directions,
+        )
+        for index, weights in enumerate(layers)
+    ]
     single = steps == 1 and lengths is None and not torch.compiler.is_exporting()
-    h_n: list[Tensor] = []
-    c_n: list[Tensor] = []
-    cells: list[Tensor] = []
-    for layer in range(num_layers):
-        last = layer == num_layers - 1
-        outputs: list[Tensor] = []
-        cells = []
-        for direction in range(directions):
-            index = layer * directions + direction
-            layers[index].check(
-                output, hidden, width, f"_l{layer}{'_reverse' if direction else ''}"
-            )
-            run = Run(
-                backend=chosen,
-                weights=layers[index],
-                static=static if layer == 0 else None,
-                h0=None if h0 is None else h0[index],
-                c0=None if c0 is None else c0[index],
-                cont=starts,
-                lengths=lengths,
-                reverse=direction == 1,
-                batch_first=batch_first,
-                needs_grad=needs_grad,
-                save_cells=last and return_cells,
-            )
-            results = run.step(output) if single else run.sequence(output)
-            for values, value in zip((outputs, h_n, c_n, cells), results, strict=True):
-                values.append(value)
+    drops = dropout > 0 and training
+    window = 0
+    if num_layers > 1 and not (single or drops or bidirectional or proj_size):
+        window = choose_window(runs, input)
+    if window:
+        output, h_n, c_n, last_cells = wavefront(runs, output, window)
+        return _results(output, h_n, c_n, [last_cells], return_cells)
+    h_n, c_n = [], []
+    cells: Sequence[Tensor] = ()
+    for first in range(0, len(runs), directions):
+        layer = runs[first : first + directions]
+        if single:
+            results = [run.step(output) for run in layer]
+        else:
+            results = recur(layer, [run.project(output) for run in layer])
+        outputs, h, c, cells = zip(*results, strict=True)
+        h_n += h
+        c_n += c
         output = outputs[0] if directions == 1 else torch.cat(outputs, 2)
-        if not last and dropout > 0:
-            output = torch_functional.dropout(output, dropout, training)
-    result = (output, (_stack(h_n), _stack(c_n)))
-    if not return_cells:
-        return result
-    return (*result, cells[0] if directions == 1 else torch.cat(cells, 2))
+        if drops and first + directions < len(runs):
+            output = torch_functional.dropout(output, dropout)
+    return _results(output, h_n, c_n, cells, return_cells)
 
 
 def lstm_cell(
@@ -199,6 +205,19 @@ def lstm_cell(
     return cell_step(chosen, weights, input, h0, c0, None, needs_grad)
 
 
+def _results(
+    output: Tensor,
+    h_n: list[Tensor],
+    c_n: list[Tensor],
+    cells: Sequence[Tensor],
+    return_cells: bool,
+) -> tuple[Any, ...]:
+    result = (output, (_stack(h_n), _stack(c_n)))
+    if not return_cells:
+        return result
+    return (*result, cells[0] if len(cells) == 1 else torch.cat(tuple(cells), 2))
+
+
 def _stack(states: list[Tensor]) -> Tensor:
     return states[0].unsqueeze(0) if len(states) == 1 else torch.stack(states)
 
@@ -207,6 +226,23 @@ def _choose(input: Tensor, hidden: int, proj_size: int, requested: str | None) -
     device_type = input.device.type
     dtype = autocast_dtype(device_type) or input.dtype
     return choose(LstmSpec(device_type, dtype, hidden, proj_size), requested)
+
+
+def _check_weights(
+    layers: list[Weights], directions: int, input: Tensor, hidden: int, width: int
+) -> None:
+    for index, weights in enumerate(layers):
+        layer, direction = divmod(index, directions)
+        if index == directions:
+            # What the layers after the first get.
+            input = input.new_empty(()).expand(*input.shape[:2], directions * width)
+        weights.check(input, hidden, width, f"_l{layer}{'_reverse' if direction else ''}")
+
+
+def _static_gates(static: Tensor | None, weights: Weights) -> Tensor | None:
+    if static is None or weights.static is None:
+        return None
+    return project(static, weights.static)
 
 
 def _check_states(

@@ -6,13 +6,15 @@ from unittest import mock
 
 import pytest
 import torch
+from torch import Tensor
 
+from lrcn_fast import reference
 from tests.gpu.modules import run, trio
-from tests.gpu.operators import build_on, named, operator, require
+from tests.gpu.operators import RESULTS, build_on, named, operator, require
 from tests.helpers.cases import Case
 from tests.helpers.modules import Layout
 from tests.helpers.scans import backward_arguments, forward_arguments
-from tests.helpers.tolerance import assert_bitwise_equal
+from tests.helpers.tolerance import assert_no_worse_than_torch
 
 pytestmark = [
     pytest.mark.gpu,
@@ -29,33 +31,41 @@ ROWS = [
 
 @pytest.mark.parametrize("count", [2, 4, 5])
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_together_as_alone(
+def test_each_scan(
     row: Case, count: int, dtype: torch.dtype, backend: str, device: torch.device
 ) -> None:
-    """Bit for bit, with other directions and lengths of time."""
-    cases = [
-        replace(
-            row, name=f"{row}+{n}", T=row.T + (n if row.lengths is None else 0), reverse=n % 2 == 1
+    """With another direction each, and another T where the lengths leave it."""
+    scans = [
+        build_on(
+            device,
+            replace(
+                row,
+                name=f"{row}+{n}",
+                T=row.T + (n if row.lengths is None else 0),
+                reverse=n % 2 == 1,
+            ),
+            dtype,
         )
         for n in range(count)
     ]
-    scans = [build_on(device, case, dtype) for case in cases]
-    one = [operator(f"lstm_{way}", backend, device, dtype, row) for way in ("forward", "backward")]
-    all_of_them = [
-        operator(f"lstm_scans_{way}", backend, device, dtype, row)
-        for way in ("forward", "backward")
-    ]
-    alone = [one[0](*x.forward_arguments(), True, True) for x in scans]
-    together = all_of_them[0](*forward_arguments(scans), True, True, 0)
-    saved = [(results[4], results[3]) for results in alone]
-    alone_back = [
-        one[1](*x.backward_arguments(*kept)) for x, kept in zip(scans, saved, strict=True)
-    ]
-    together_back = all_of_them[1](*backward_arguments(scans, saved), 0)
-    for ours, wanted in ((together, alone), (together_back, alone_back)):
-        for number, results in enumerate(ours):
-            for scan, result in enumerate(results):
-                assert_bitwise_equal(result, wanted[scan][number], f"scan {scan}, {number}")
+    forward = operator("lstm_scans_forward", backend, device, dtype, row)
+    results = forward(*forward_arguments(scans), True, True, 0)
+    exact_scans = [x.map(Tensor.double) for x in scans]
+    saved = []
+    for x, exact, ours in zip(scans, exact_scans, zip(*results, strict=True), strict=True):
+        loop = reference.lstm_forward(*x.forward_arguments(), True, True)
+        truth = reference.lstm_forward(*exact.forward_arguments(), True, True)
+        saved.append((loop[4], loop[3]))
+        for name, *three in zip(RESULTS, ours, loop, truth, strict=True):
+            assert_no_worse_than_torch(*three, name)
+    backward = operator("lstm_scans_backward", backend, device, dtype, row)
+    grads = backward(*backward_arguments(scans, saved), 0)
+    for n, ours in enumerate(zip(*grads, strict=True)):
+        loop = reference.lstm_backward(*scans[n].backward_arguments(*saved[n]))
+        doubled = [tensor.double() for tensor in saved[n]]
+        truth = reference.lstm_backward(*exact_scans[n].backward_arguments(*doubled))
+        for number, three in enumerate(zip(ours, loop, truth, strict=True)):
+            assert_no_worse_than_torch(*three, f"scan {n}, gradient {number}")
 
 
 @pytest.mark.parametrize("window", [1, 4, 20])

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from tests.helpers.cases import Tensors
@@ -35,8 +34,3 @@ def backward_arguments(scans: list[Tensors], saved: list[tuple[Tensor, Tensor]])
         [x.reverse for x in scans],
         scans[0].batch_first,
     )
-
-
-def doubled(scans: list[Tensors]) -> list[Tensors]:
-    """The same values in float64."""
-    return [x.map(torch.Tensor.double) for x in scans]

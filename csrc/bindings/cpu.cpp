@@ -62,7 +62,7 @@ Tensor frames_to_input(const Tensor& frames, const OptionalTensor& offsets, cons
                        std::int64_t flow_channel, bool channels_last, ScalarType dtype) {
   const FramesToInputCall call = frames_to_input_call(frames, offsets, mirror, mean_image, mean, scale, height, width,
                                                       swap_rb, flow_channel, channels_last, dtype);
-  check_offsets(call.params);
+  check_offsets(call.kOp, call.params);
   frames_to_input_cpu(call.params, torch_threads());
   return call.result();
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checks.h"
+#include "conv_frames.h"
 #include "frames_to_input.h"
 #include "lrcn_fast/gpu.h"
 #include "lrcn_fast/launch_error.h"
@@ -151,6 +152,15 @@ Tensor frames_to_input(const Tensor& frames, const OptionalTensor& offsets, cons
   return call.result();
 }
 
+Tensor conv_frames(const Tensor& frames, const OptionalTensor& offsets, const OptionalTensor& mirror,
+                   const Tensor& weight, const Tensor& bias, std::int64_t stride, std::int64_t height,
+                   std::int64_t width, double alpha, double beta, double k) {
+  const ConvFramesCall call =
+      conv_frames_call(frames, offsets, mirror, weight, bias, stride, height, width, alpha, beta, k);
+  launch(call.kOp, frames, [&](void* stream) { return conv_frames_cuda(call.params, stream); });
+  return with_channels_second(call.output);
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
@@ -161,6 +171,7 @@ STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
   m.impl("lstm_cell_forward", TORCH_BOX(&lstm_cell_forward));
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));
+  m.impl("conv_frames", TORCH_BOX(&conv_frames));
 }
 
 }  // namespace lrcn_fast::bindings

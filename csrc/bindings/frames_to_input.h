@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "checks.h"
+#include "frame_windows.h"
 #include "lrcn_fast/frames_to_input.h"
 
 // What the bindings of every device share for the op frames_to_input: check, allocate, fill the struct in.
@@ -13,38 +13,16 @@ namespace lrcn_fast::bindings {
 struct FramesToInputCall {
   static constexpr const char* kOp = "frames_to_input";
 
-  std::optional<Tensor> offsets, mirror;
+  WindowTensors windows;
   Tensor input;
   FramesToInput params;
 
   // (N, C, Y, X) in the memory format asked for.
   Tensor result() const {
     if (!params.channels_last) return input;
-    return torch::stable::transpose(torch::stable::transpose(input, 1, 3), 2, 3);
+    return with_channels_second(input);
   }
 };
-
-inline void take_frames(FramesToInput& params, const Tensor& frames, std::int64_t height, std::int64_t width) {
-  const char* op = FramesToInputCall::kOp;
-  check_rank(op, "frames", frames, 4, "(N, Y, X, C)");
-  check_dtype(op, "frames", frames, ScalarType::Byte);
-  params.frames = frames.size(0);
-  params.frame_height = frames.size(1);
-  params.frame_width = frames.size(2);
-  params.channels = frames.size(3);
-  if (params.channels < 1 || params.channels > kMostFrameChannels)
-    fail(op, "argument 'frames' must have 1 to ", kMostFrameChannels, " channels (N, Y, X, C), got ", describe(frames));
-  if (height < 1 || width < 1 || height > params.frame_height || width > params.frame_width)
-    fail(op, "arguments 'height' and 'width' must lie within 1..Y and 1..X, got ", height, " and ", width, " for ",
-         describe(frames));
-  params.height = height;
-  params.width = width;
-  params.pixels = static_cast<const std::uint8_t*>(frames.const_data_ptr());
-  params.frame_stride = frames.stride(0);
-  params.row_stride = frames.stride(1);
-  params.column_stride = frames.stride(2);
-  params.channel_stride = frames.stride(3);
-}
 
 inline void take_channels(FramesToInput& params, const Tensor& frames, bool swap_rb, std::int64_t flow_channel) {
   const char* op = FramesToInputCall::kOp;
@@ -89,41 +67,16 @@ inline FramesToInputCall frames_to_input_call(const Tensor& frames, const std::o
   FramesToInput params{};
   params.dtype = check_floating(op, "dtype", dtype);
   params.channels_last = channels_last;
-  take_frames(params, frames, height, width);
+  WindowTensors windows = take_windows(op, params, frames, offsets, mirror, height, width, kMostFrameChannels);
   take_channels(params, frames, swap_rb, flow_channel);
   take_mean(params, frames, mean_image, mean, scale);
-  if (offsets.has_value()) {
-    check_shape(op, "offsets", *offsets, {params.frames, 2}, "(N, 2)");
-    check_dtype(op, "offsets", *offsets, ScalarType::Long);
-    check_device(op, "offsets", *offsets, frames);
-  }
-  if (mirror.has_value()) {
-    check_shape(op, "mirror", *mirror, {params.frames}, "(N,)");
-    check_dtype(op, "mirror", *mirror, ScalarType::Bool);
-    check_device(op, "mirror", *mirror, frames);
-  }
-
   FramesToInputCall call{contiguous(offsets), contiguous(mirror),
                          channels_last
                              ? torch::stable::new_empty(frames, {params.frames, height, width, params.channels}, dtype)
                              : torch::stable::new_empty(frames, {params.frames, params.channels, height, width}, dtype),
                          params};
-  call.params.offsets = static_cast<const std::int64_t*>(data_or_null(call.offsets));
-  call.params.mirror = static_cast<const bool*>(data_or_null(call.mirror));
   call.params.input = call.input.mutable_data_ptr();
   return call;
-}
-
-// Only where the offsets can be read without waiting for a device.
-inline void check_offsets(const FramesToInput& params) {
-  if (params.offsets == nullptr) return;
-  const std::int64_t rows = params.frame_height - params.height, columns = params.frame_width - params.width;
-  for (std::int64_t n = 0; n < params.frames; ++n) {
-    const std::int64_t top = params.offsets[2 * n], left = params.offsets[2 * n + 1];
-    if (top < 0 || top > rows || left < 0 || left > columns)
-      fail(FramesToInputCall::kOp, "argument 'offsets' must lie within (0, 0)..(", rows, ", ", columns, "), got (", top,
-           ", ", left, ") for frame ", n);
-  }
 }
 
 }  // namespace lrcn_fast::bindings

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "frame_window.cuh"
 #include "lrcn_fast/frames_to_input.h"
 #include "numeric.cuh"
 #include "primitives/ids.h"
@@ -40,7 +41,7 @@ class FramesCursor {
     const auto height = static_cast<unsigned>(p_.height);
     y_ = static_cast<int>(rest % height);
     if (!p_.channels_last) channel_ = static_cast<int>(rest / height);
-    enter_frame();
+    window_ = FrameWindow(p_, frame_);
   }
 
   __device__ const std::uint8_t* pixel() const {
@@ -52,11 +53,11 @@ class FramesCursor {
   __device__ bool are_neighbours(int count) const {
     const int left = p_.channels_last ? static_cast<int>(p_.width - x_) * static_cast<int>(p_.channels) - channel_
                                       : static_cast<int>(p_.width - x_);
-    return launch_.in_order && !mirrored_ && count <= left;
+    return launch_.in_order && !window_.mirrored && count <= left;
   }
 
   __device__ T value(std::uint8_t pixel) const {
-    if (mirrored_ && channel_ == p_.inverted) pixel = static_cast<std::uint8_t>(255 - pixel);
+    if (window_.mirrored && channel_ == p_.inverted) pixel = static_cast<std::uint8_t>(255 - pixel);
     Real<T> mean = launch_.mean[channel_];
     if (p_.mean_image != nullptr) {
       mean = load_constant(static_cast<const Real<T>*>(p_.mean_image) + channel_ * p_.mean_channel_stride +
@@ -78,29 +79,18 @@ class FramesCursor {
       if (++channel_ < p_.channels) return;
       channel_ = 0;
     }
-    if (++frame_ < p_.frames) enter_frame();
+    if (++frame_ < p_.frames) window_ = FrameWindow(p_, frame_);
   }
 
  private:
-  __device__ std::int64_t row() const { return top_ + y_; }
-  __device__ std::int64_t column() const { return left_ + (mirrored_ ? p_.width - 1 - x_ : x_); }
-
-  __device__ static std::int64_t within(std::int64_t offset, std::int64_t room) {
-    return offset < 0 ? 0 : offset < room ? offset : room;
-  }
-
-  __device__ void enter_frame() {
-    const std::int64_t rows = p_.frame_height - p_.height, columns = p_.frame_width - p_.width;
-    top_ = p_.offsets == nullptr ? rows / 2 : within(load_constant(p_.offsets + 2 * frame_), rows);
-    left_ = p_.offsets == nullptr ? columns / 2 : within(load_constant(p_.offsets + 2 * frame_ + 1), columns);
-    mirrored_ = p_.mirror != nullptr && load_constant(p_.mirror + frame_);
-  }
+  __device__ std::int64_t row() const { return window_.top + y_; }
+  __device__ std::int64_t column() const { return window_.column(p_, x_); }
 
   const FramesLaunch<T>& launch_;
   const FramesToInput& p_;
-  std::int64_t frame_, top_, left_;
+  std::int64_t frame_;
   int channel_, y_, x_;
-  bool mirrored_;
+  FrameWindow window_;
 };
 
 template <class T>

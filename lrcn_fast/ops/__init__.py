@@ -7,6 +7,7 @@ name ends in ``_triton`` or ``_reference``, here for every device: those of
 
 from lrcn_fast import _loader
 from lrcn_fast.ops import (
+    conv_frames,
     frames_to_input,
     linear,
     lstm,
@@ -15,6 +16,14 @@ from lrcn_fast.ops import (
     relu_max_pool_lrn,
 )
 
-__all__ = ["frames_to_input", "linear", "lstm", "lstm_cell", "lstm_scans", "relu_max_pool_lrn"]
+__all__ = [
+    "conv_frames",
+    "frames_to_input",
+    "linear",
+    "lstm",
+    "lstm_cell",
+    "lstm_scans",
+    "relu_max_pool_lrn",
+]
 
 _loader.load()

@@ -4,6 +4,7 @@ Nothing here imports anything but torch. Each function has the signature of the 
 same name, and the meaning of an operator is what the code here does.
 """
 
+from lrcn_fast.reference.conv_frames import conv_frames
 from lrcn_fast.reference.frames_to_input import frames_to_input
 from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward
 from lrcn_fast.reference.lstm_cell import lstm_cell_backward, lstm_cell_forward
@@ -15,6 +16,7 @@ from lrcn_fast.reference.relu_max_pool_lrn import (
 )
 
 __all__ = [
+    "conv_frames",
     "frames_to_input",
     "lstm",
     "lstm_backward",

@@ -29,3 +29,11 @@ def rows(tensor: Tensor, gap: int = 3) -> np.ndarray:
 def like(dtype: torch.dtype, *shape: int) -> np.ndarray:
     """An output of this shape in which every value is NaN."""
     return to_numpy(torch.full(shape, torch.nan, dtype=dtype))
+
+
+def as_it_lies(tensor: Tensor | None) -> np.ndarray | None:
+    """A tensor's memory under its own strides; those of zero are laid out."""
+    if tensor is None:
+        return None
+    array = np.asarray(tensor)
+    return np.ascontiguousarray(array) if 0 in array.strides else array

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from lrcn_fast.reference import frames_to_input
-from tests.emulator.arrays import like, to_torch
+from tests.emulator.arrays import as_it_lies, like, to_torch
 from tests.emulator.module import emulator
 from tests.helpers.frames import FRAME_CASES, FrameCase, build_frames
 from tests.helpers.tolerance import assert_bitwise_equal
@@ -17,16 +16,8 @@ DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 OFFSETS, HEIGHT, SWAP_RB, CHANNELS_LAST = 1, 6, 8, 10
 
 
-def strided(tensor: Tensor | None) -> np.ndarray | None:
-    """The tensor's memory as it is, strides of zero laid out."""
-    if tensor is None:
-        return None
-    array = np.asarray(tensor)
-    return np.ascontiguousarray(array) if 0 in array.strides else array
-
-
 def run(arguments: list[Any], dtype: torch.dtype) -> Tensor:
-    pixels, offsets, mirror, image = map(strided, arguments[:4])
+    pixels, offsets, mirror, image = map(as_it_lies, arguments[:4])
     mean, scale, height, width, *options = arguments[4:-1]
     count, channels = arguments[0].shape[0], arguments[0].shape[3]
     last = arguments[CHANNELS_LAST]

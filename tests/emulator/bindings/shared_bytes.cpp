@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "conv_frames.cuh"
 #include "lrcn_fast/lstm_variants.h"
 #include "lstm_cluster_backward.cuh"
 #include "lstm_cluster_forward.cuh"
@@ -10,7 +11,7 @@
 #include "lstm_grid_forward.cuh"
 #include "tile.cuh"
 
-// The dynamic shared memory of every kernel of the LSTM: ptxas does not see it, launchers ask for it.
+// The dynamic shared memory of every kernel that asks for any: ptxas does not see it, launchers ask for it.
 
 namespace lrcn_fast::emulator {
 namespace {
@@ -100,8 +101,18 @@ void add_tf32(std::vector<Row>& rows, const std::string& products) {
 #undef LRCN_GRID_FORWARD
 #undef LRCN_GRID_BACKWARD
 
+// For the paper's images.
+template <class T>
+void add_conv_frames(std::vector<Row>& rows, const std::string& type) {
+  constexpr std::int64_t kWidth = 227;
+  rows.emplace_back("conv_frames_kernel<" + type + ", 11, 4>", ConvFramesShape<T, 11, 4>(kWidth).shared_bytes(), 0);
+  rows.emplace_back("conv_frames_kernel<" + type + ", 7, 2>", ConvFramesShape<T, 7, 2>(kWidth).shared_bytes(), 0);
+}
+
 std::vector<Row> shared_bytes() {
   std::vector<Row> rows;
+  add_conv_frames<half_t>(rows, "__half");
+  add_conv_frames<bfloat16_t>(rows, "__nv_bfloat16");
   add_half<HalfProducts<half_t>>(rows, "HalfProducts<__half>");
   add_half<HalfProducts<bfloat16_t>>(rows, "HalfProducts<__nv_bfloat16>");
   add_tf32<Tf32Products<1>>(rows, "Tf32Products<1>");

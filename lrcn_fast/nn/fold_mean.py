@@ -23,7 +23,9 @@ def fold_mean(
 
     Both are the same sums, because every filter lies inside the image as a whole. The parameters
     are computed in float64 and rounded once; pixels as they are, 0..255, are exact in every dtype,
-    float16 and bfloat16 too. ``conv`` stays as it is.
+    float16 and bfloat16 too. The bias becomes as large as the mean times a filter's sum, and in
+    half types its rounding with it: fold in float32, where the bias can stay so
+    (:func:`lrcn_fast.functional.conv_frames`). ``conv`` stays as it is.
 
     Args:
         conv: a convolution of C channels without padding.

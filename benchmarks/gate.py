@@ -47,28 +47,40 @@ class Oracle:
 
     def compare(self, name: str, actual: dict[str, Tensor]) -> dict[str, dict[str, float]]:
         """Compares results that the peer called ``name`` has computed; see :func:`check`."""
-        case, exact, sane = self.case.name, self.exact, self.sane
-        if actual.keys() != exact.keys():
-            raise GateError(f"{case}: {name} computed {sorted(actual)}, expected {sorted(exact)}")
-        errors = {}
-        for tensor, truth in exact.items():
-            magnitude = truth.abs().max().item() or 1.0
-            torch_error = tolerance.max_error(self.expected[tensor], truth) / magnitude
-            if not torch_error <= sane:
-                raise GateError(
-                    f"{case}: {tensor} of torch has error {torch_error:.2e}, expected <= {sane:.2e}"
-                )
-            try:
-                tolerance.assert_no_worse_than_torch(
-                    actual[tensor], self.expected[tensor], truth, tensor
-                )
-            except AssertionError as error:
-                raise GateError(f"{case}: {name}: {error}") from error
-            errors[tensor] = {
-                "torch": torch_error,
-                name: tolerance.max_error(actual[tensor], truth) / magnitude,
-            }
-        return errors
+        return compare(self.case.name, name, actual, self.expected, self.exact, self.sane)
+
+
+def compare(
+    case: str,
+    name: str,
+    actual: dict[str, Tensor],
+    expected: dict[str, Tensor],
+    exact: dict[str, Tensor],
+    sane: float,
+) -> dict[str, dict[str, float]]:
+    """Compares what a peer computed in a case with float64, beside what torch computed.
+
+    ``sane`` bounds torch's own error; the rest is as in :func:`check`.
+    """
+    if actual.keys() != exact.keys():
+        raise GateError(f"{case}: {name} computed {sorted(actual)}, expected {sorted(exact)}")
+    errors = {}
+    for tensor, truth in exact.items():
+        magnitude = truth.abs().max().item() or 1.0
+        torch_error = tolerance.max_error(expected[tensor], truth) / magnitude
+        if not torch_error <= sane:
+            raise GateError(
+                f"{case}: {tensor} of torch has error {torch_error:.2e}, expected <= {sane:.2e}"
+            )
+        try:
+            tolerance.assert_no_worse_than_torch(actual[tensor], expected[tensor], truth, tensor)
+        except AssertionError as error:
+            raise GateError(f"{case}: {name}: {error}") from error
+        errors[tensor] = {
+            "torch": torch_error,
+            name: tolerance.max_error(actual[tensor], truth) / magnitude,
+        }
+    return errors
 
 
 def check(case: Case, peer: Peer, dtype: torch.dtype, seed: int = 0) -> dict[str, dict[str, float]]:

@@ -150,18 +150,27 @@ def newest(folder: Path = RESULTS, dtype: str = "float32") -> Path:
     return max(dated)[1]
 
 
+def update_between(path: Path, begin: str, end: str, content: str) -> bool:
+    """Puts ``content`` between two markers of a file; returns whether the file changed.
+
+    Raises:
+        ValueError: when the file lacks one of the markers, or has one twice.
+    """
+    old = path.read_text(encoding="utf-8")
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        raise ValueError(f"{path}: expected {begin} and then {end}, once each")
+    new = old[: old.index(begin)] + f"{begin}\n{content}" + old[old.index(end) :]
+    if new != old:
+        path.write_text(new, encoding="utf-8")
+    return new != old
+
+
 def update_readme(result: Result, image: Path, readme: Path) -> bool:
     """Puts plot and table between the two markers; returns whether the file changed.
 
     Raises:
         ValueError: when the file lacks one of the markers, or has one twice.
     """
-    old = readme.read_text(encoding="utf-8")
-    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
-        raise ValueError(f"{readme}: expected {BEGIN} and then {END}, once each")
     picture = Path(image).resolve().relative_to(readme.resolve().parent).as_posix()
-    block = f"{BEGIN}\n![Speed-up over torch.nn.LSTM]({picture})\n\n{table(result)}{END}"
-    new = old[: old.index(BEGIN)] + block + old[old.index(END) + len(END) :]
-    if new != old:
-        readme.write_text(new, encoding="utf-8")
-    return new != old
+    content = f"![Speed-up over torch.nn.LSTM]({picture})\n\n{table(result)}"
+    return update_between(readme, BEGIN, END, content)

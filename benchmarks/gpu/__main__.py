@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from ..machine import ROOT
-from . import bench, build, device, probing, report, sanitizer, suite
+from . import bench, build, device, nets, probing, report, sanitizer, suite
 from .plan import LEAST_SECONDS, SCRATCH, TOTAL_SECONDS, Context, Part, dry_run, limit, select
 from .store import RUNNING, Store
 
-PARTS: tuple[Part, ...] = (build.PART, suite.PART, sanitizer.PART, probing.PART, bench.PART)
+PARTS: tuple[Part, ...] = (
+    build.PART,
+    suite.PART,
+    sanitizer.PART,
+    probing.PART,
+    nets.PART,
+    bench.PART,
+)
 RESULTS = ROOT / "benchmarks" / "results"
 
 

@@ -2,64 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 from .floor import ASSUMPTIONS
-from .plan import LEAST_SECONDS, Context, Part, Record, command_line
-from .process import Command, module
+from .plan import Context, Part, Record, command_line
+from .worker import collect, command
 
-STALL_SECONDS = 60.0
-"""A row that prints nothing for so long hangs: its process is killed, and the next row begun."""
-
-STARTS = 6
-"""How often the measuring process is started in all."""
-
-CLOSING_SECONDS = 10.0
-"""Left to the row under way when the worker's own time is up."""
-
-
-def command(context: Context, seconds: float) -> Command:
-    """The measuring process, for rows not yet listed in the file of those done."""
-    skip = context.scratch / "rows-done.txt"
-    return module(
-        context.python,
-        "benchmarks.gpu.measure",
-        *["--seconds", f"{max(0.0, seconds - CLOSING_SECONDS):.0f}", "--skip", str(skip)],
-    )
-
-
-class _Progress:
-    """The rows measured so far, and the one under way."""
-
-    def __init__(self, context: Context, names: list[str]) -> None:
-        self.context = context
-        self.names = names
-        self.rows: dict[str, Record] = {
-            row["name"]: row for row in context.earlier.get("rows", []) if "failed" not in row
-        }
-        self.current: str | None = None
-
-    def take(self, record: dict[str, Any]) -> None:
-        if "begin" in record:
-            self.current = record["begin"]
-        elif "modes" in record or "failed" in record:
-            self.current = None
-            self.rows[record["name"]] = record
-            self.context.publish({"status": "running", **self.record()})
-
-    def give_up(self, reason: str) -> None:
-        """Stores the row under way as failed."""
-        if self.current is not None:
-            name, self.current = self.current, None
-            self.take({"name": name, "failed": reason})
-
-    def record(self) -> Record:
-        return {
-            "rows": list(self.rows.values()),
-            "not_run": [name for name in self.names if name not in self.rows],
-            "floor_assumptions": list(ASSUMPTIONS),
-        }
+PROGRAM = "benchmarks.gpu.measure"
 
 
 def _names(group: str = "") -> list[str]:
@@ -74,38 +21,12 @@ def run(context: Context, seconds: float) -> Record:
 
     The paper's rows have to fit.
     """
-    end = time.monotonic() + seconds
-    progress = _Progress(context, _names())
-    context.scratch.mkdir(parents=True, exist_ok=True)
-    reason = ""
-    for _ in range(STARTS):
-        left = end - time.monotonic()
-        if left < LEAST_SECONDS:
-            break
-        (context.scratch / "rows-done.txt").write_text("\n".join(progress.rows), encoding="utf-8")
-        before = len(progress.rows)
-        done = context.execute(
-            command(context, left),
-            left,
-            context.logs / "bench.log",
-            progress.take,
-            stall=STALL_SECONDS,
-        )
-        if done.status == "timed out":
-            # The row under way was good so far: it is not run rather than failed.
-            progress.current = None
-            break
-        progress.give_up(done.reason())
-        if done.ok:
-            break
-        reason = done.reason()
-        if len(progress.rows) == before:
-            break
-    record = progress.record()
+    record, reason = collect(context, seconds, PROGRAM, _names(), "bench.log")
+    record["floor_assumptions"] = list(ASSUMPTIONS)
     paper = [name for name in record["not_run"] if name in _names("paper")]
-    failed = [row["name"] for row in progress.rows.values() if "failed" in row]
-    refused = [row["name"] for row in progress.rows.values() if native_refused(row)]
-    if not progress.rows:
+    failed = [row["name"] for row in record["rows"] if "failed" in row]
+    refused = [row["name"] for row in record["rows"] if native_refused(row)]
+    if not record["rows"]:
         return {"status": "failed", "reason": reason or "no row was measured", **record}
     if failed or refused or paper:
         told = [f"{len(failed)} rows failed" if failed else ""]
@@ -123,7 +44,7 @@ def native_refused(row: Record) -> bool:
 def _plan(context: Context) -> list[str]:
     from .rows import rows
 
-    lines = command_line([command(context, PART.seconds)])
+    lines = command_line([command(context, PROGRAM, PART.seconds)])
     found = rows()
     lines += [f"{row.name}: {row.shape.label}" for row in found if row.group == "paper"]
     grid = [row.name for row in found if row.group == "grid"]
@@ -131,4 +52,4 @@ def _plan(context: Context) -> list[str]:
     return lines
 
 
-PART = Part("bench", 145.0, "speed beside cuDNN, torch.compile and the floor", _plan, run)
+PART = Part("bench", 140.0, "speed beside cuDNN, torch.compile and the floor", _plan, run)

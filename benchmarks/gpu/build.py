@@ -52,7 +52,7 @@ def run(context: Context, seconds: float) -> Record:
 
 PART = Part(
     "build",
-    120.0,
+    115.0,
     "the extension with its CUDA kernels",
     lambda context: command_line([command(context)]),
     run,

@@ -1,20 +1,10 @@
-"""``python -m benchmarks.gpu.measure``: the rows of the bench part, a JSON line for each.
-
-Before a row a line {"begin": name} is printed, so that whoever watches knows which one hangs.
-"""
+"""``python -m benchmarks.gpu.measure``: the rows of the bench part, a JSON line for each."""
 
 from __future__ import annotations
 
-import argparse
-import gc
-import json
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from .. import gate
 from ..peers import TORCH, Inputs, Job, Peer
@@ -22,21 +12,13 @@ from ..shapes import Case, Mode
 from . import peers as gpu_peers
 from . import timing
 from .rows import Row, rows, settings
+from .worker import first_line, serve
 
 MODES: tuple[Mode, ...] = ("inference", "training")
-BROKEN = 3
-"""Exit status after a fault that leaves the process no use of the GPU."""
-
-LEAVE_SECONDS = 3.0
-"""No row is begun with less time than this left."""
 
 
 def _largest(errors: dict[str, dict[str, float]], name: str) -> float:
     return max(error[name] for error in errors.values())
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def _measure_mode(
@@ -71,7 +53,7 @@ def _measure_mode(
             captured = timing.capture(job.run)
             oracle.compare(peer.name, job.named(timing.replay_onto_nan(captured)))
         except (RuntimeError, gate.GateError) as error:
-            found["no_graph"][peer.name] = _first_line(error)
+            found["no_graph"][peer.name] = first_line(error)
             continue
         kept.append(captured)
         replays[peer.name] = captured.replay
@@ -112,41 +94,14 @@ def measure(
     return record
 
 
-def _print(record: dict[str, Any]) -> None:
-    print(json.dumps(record), flush=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Measures rows until the time is up; returns ``BROKEN`` when the GPU is of no more use."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.measure", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="when to begin no more")
-    parser.add_argument("--skip", type=Path, help="file with the names of rows to leave out")
-    parser.add_argument("--filter", default="", help="only rows whose name has this in it")
-    options = parser.parse_args(arguments)
-    end = time.monotonic() + options.seconds
-    skipped = set(options.skip.read_text(encoding="utf-8").split()) if options.skip else set()
-    if not torch.cuda.is_available():
-        print("the benchmarks of a GPU need one", file=sys.stderr)
-        return 2
-    for row in rows():
-        if row.name in skipped or options.filter not in row.name:
-            continue
-        if time.monotonic() > end - LEAVE_SECONDS:
-            break
-        _print({"begin": row.name})
-        try:
-            record = measure(row, gpu_peers.peers(row))
-        except (RuntimeError, gate.GateError) as error:
-            record = {**row.describe(), "failed": _first_line(error)}
-        gc.collect()
-        try:
-            torch.cuda.synchronize()
-            torch.cuda.empty_cache()
-        except RuntimeError as error:
-            _print({**record, "failed": _first_line(error)})
-            return BROKEN
-        _print(record)
-    return 0
+    """Measures rows until the time is up; see ``benchmarks.gpu.worker``."""
+    return serve(
+        "benchmarks.gpu.measure",
+        rows(),
+        lambda row: measure(row, gpu_peers.peers(row)),
+        arguments,
+    )
 
 
 if __name__ == "__main__":

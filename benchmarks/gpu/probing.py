@@ -120,4 +120,4 @@ def _plan(context: Context) -> list[str]:
     return lines + command_line(program(name, context) for name in ORDER)
 
 
-PART = Part("probes", 55.0, "what the device's primitives cost", _plan, run)
+PART = Part("probes", 45.0, "what the device's primitives cost", _plan, run)

@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from ..report import geometric_mean, grid
+from . import nets
 from .floor import floor_of
 from .store import RUNNING, Result
 from .targets import per_step, targets
@@ -55,7 +56,7 @@ def _details(name: str, part: Result) -> str:
         return ", ".join(f"{tool}: {found['errors']} errors" for tool, found in tools)
     if name == "probes" and "programs" in part:
         return f"{len(part['records'])} figures of {len(part['programs'])} programs"
-    if name == "bench" and "rows" in part:
+    if name in ("bench", "nets") and "rows" in part:
         return f"{len(part['rows'])} rows, {len(part['not_run'])} not run"
     return ""
 
@@ -172,7 +173,10 @@ def _targets(result: Result) -> list[str]:
 
     listed = [row.describe() for row in rows()]
     bench, capability = result["parts"].get("bench", {}), result["device"]["capability"]
-    found = targets(bench, listed, capability)
+    found = [
+        *targets(bench, listed, capability),
+        *nets.targets(result["parts"].get("nets", {}), capability),
+    ]
     cells = [(target.what, target.state, target.shown) for target in found]
     return ["", *grid(("target", "state", "shown"), cells)]
 
@@ -182,9 +186,23 @@ def _bench(result: Result, group: str, methods: Iterable[str]) -> list[str]:
     return ["", f"### {group}: microseconds per step", "", *grid(HEADER, lines)] if lines else []
 
 
+def _nets(result: Result) -> list[str]:
+    from ..nets.report import rows_grid
+
+    found = result["parts"].get("nets", {}).get("rows", [])
+    measured = [row for row in found if "median" in row]
+    lines = ["", "### nets, in bfloat16", "", *rows_grid(measured)] if measured else []
+    for row in found:
+        lines += ["", f"{row['name']} failed: {row['failed']}"] if "failed" in row else []
+        for name, reason in row.get("refused", {}).items():
+            lines += ["", f"{row['name']}: {name} was refused: {reason}"]
+    return lines
+
+
 def summary(result: Result) -> str:
     """Device, parts and the paper's shapes: short enough for the end of a log."""
     lines = [*_device(result), "", *_parts(result), *_bench(result, "paper", ("graph",))]
+    lines += _nets(result)
     lines += _targets(result)
     return "\n".join([*lines, "", *_means(result["parts"].get("bench", {}).get("rows", []))]) + "\n"
 
@@ -196,6 +214,7 @@ def table(result: Result) -> str:
     rows = bench.get("rows", [])
     lines += _bench(result, "paper", METHODS)
     lines += ["", *_means(rows)] if rows else []
+    lines += _nets(result)
     lines += _targets(result)
     lines += _bench(result, "grid", METHODS)
     if rows:

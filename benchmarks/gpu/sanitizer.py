@@ -92,7 +92,7 @@ def run(context: Context, seconds: float) -> Record:
 
 PART = Part(
     "sanitizer",
-    75.0,
+    60.0,
     "memory errors, races and misuse of barriers in the smallest calls",
     lambda context: command_line(command(context, tool) for tool in TOOLS),
     run,

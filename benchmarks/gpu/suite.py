@@ -129,7 +129,7 @@ def run(context: Context, seconds: float) -> Record:
 
 PART = Part(
     "tests",
-    135.0,
+    120.0,
     "the tests that need a GPU",
     lambda context: command_line(command(context, one) for one in RUNS),
     run,

@@ -10,7 +10,7 @@ import torch
 from ..gate import GateError, compare
 from ..gpu import timing
 from .cases import Case, Work
-from .peers import COMPILED, OURS, TORCH, Bench
+from .peers import COMPILED, OURS, TORCH, Bench, Job
 from .traffic import moved
 
 BUDGET = timing.Budget(seconds=4.0, min_rounds=5, max_rounds=25, min_sample=0.0)
@@ -62,9 +62,10 @@ def measure(
     jobs = {name: bench.job(name) for name in names if name in errors}
     clock = timing.events if device == "cuda" else timing.wall
     times = timing.compare({name: job.run for name, job in jobs.items()}, OURS, budget, clock)
+    peaks = {name: _peak_on_gpu(job) for name, job in jobs.items()} if device == "cuda" else None
     work = Work.of(bench.net)
     countable = [name for name in jobs if name not in COMPILED]
-    return {
+    record = {
         "name": case.name,
         "label": case.label,
         "mode": case.mode,
@@ -79,3 +80,12 @@ def measure(
         "bytes": {n: moved(jobs[n].run, jobs[n].parameters) / case.frames for n in countable},
         "least_bytes": work.values * dtype.itemsize,
     }
+    return record if peaks is None else {**record, "peak_bytes": peaks}
+
+
+def _peak_on_gpu(job: Job) -> int:
+    """Bytes by which a call raises what is allocated, weights and frames apart."""
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    job.run()
+    return int(torch.cuda.max_memory_allocated() - before)

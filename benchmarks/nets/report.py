@@ -72,9 +72,14 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
     )
 
 
+def rows_grid(rows: list[dict[str, Any]]) -> list[str]:
+    """The rows as lines of a markdown table."""
+    return grid(HEADER, [_cells(row) for row in rows])
+
+
 def table(result: dict[str, Any]) -> str:
     """All rows, then targets, refusals, memory and the machine."""
-    lines = grid(HEADER, [_cells(row) for row in result["rows"]])
+    lines = rows_grid(result["rows"])
     found = [(target.what, target.state, target.shown) for target in targets(result["rows"])]
     lines += ["", *grid(("target", "state", "shown"), found)]
     for note in _notes(result):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu import bench
+from benchmarks.gpu import bench, worker
 from benchmarks.gpu.rows import PAPER, PRECISIONS
 from tests.benchmarks.gpu_fakes import BAD, HUNG, LATE, Executor, context, printing, row
 
@@ -57,7 +57,7 @@ def test_a_broken_process_is_not_started_forever(tmp_path: Path) -> None:
     count = iter(range(99))
     faulty = Executor(lambda *a: printing(records=[begin(f"r{next(count)}")], then=HUNG)(*a))
     bench.run(context(tmp_path, faulty), 100)
-    assert len(faulty.commands) == bench.STARTS
+    assert len(faulty.commands) == worker.STARTS
 
 
 def test_rows_of_an_earlier_run_are_kept_but_failed_ones_run_again(tmp_path: Path) -> None:

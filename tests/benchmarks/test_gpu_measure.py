@@ -8,6 +8,7 @@ from torch import nn
 
 from benchmarks.gpu import measure, timing
 from benchmarks.gpu import peers as gpu_peers
+from benchmarks.gpu import worker as worker_module
 from benchmarks.gpu.rows import Row
 from benchmarks.peers import TORCH, Peer
 from benchmarks.shapes import Shape
@@ -143,7 +144,7 @@ def test_the_worker_goes_on_after_an_error_but_not_after_a_fault(
     assert failed == ["RuntimeError: out of memory"] * 3
     monkeypatch.setattr(torch.cuda, "synchronize", fail)
     status, printed = worker()
-    assert status == measure.BROKEN and len(printed) == 2 and "failed" in printed[1]
+    assert status == worker_module.BROKEN and len(printed) == 2 and "failed" in printed[1]
 
 
 def test_torch_compile_is_a_peer_of_the_papers_shapes_only() -> None:

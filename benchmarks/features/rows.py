@@ -20,7 +20,7 @@ class Problem:
     """A row's work on tensors that exist.
 
     Attributes:
-        calls: what is timed, by implementation, with its results; ``OURS`` and ``TORCH`` among them.
+        calls: what is timed, by implementation, ``OURS`` and ``TORCH`` among them.
         exact: the results in float64.
         least_bytes: of a call that reads its input once and writes its results once.
     """

@@ -13,8 +13,9 @@ from .process import Command
 TOOLS = ("memcheck", "racecheck", "synccheck")
 PROGRAM = "compute-sanitizer"
 ERROR_CODE = 86
-KERNELS = "lstm_"
-"""In the names of all our kernels. torch's own are left alone: they would take most of the time."""
+KERNELS = "lrcn_fast"
+"""The namespace of all our kernels, a part of their mangled names, which is what the tools compare.
+torch's own are left alone: they would take most of the time."""
 
 _SUMMARIES = (
     re.compile(r"ERROR SUMMARY: (\d+) error"),

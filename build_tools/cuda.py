@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from build_tools.errors import stop
@@ -54,6 +54,15 @@ class Toolkit:
             code = f"[{arch},{virtual}]" if arch == newest else arch
             flags += ["-gencode", f"arch={virtual},code={code}"]
         return flags
+
+    def oldest(self) -> "Toolkit":
+        """The toolkit for no architecture whose GPUs run the machine code of an older one."""
+        plain = [arch for arch in self.archs if arch[-1].isdigit()]
+        first: dict[int, str] = {}
+        for arch in sorted(plain, key=_number):
+            first.setdefault(_number(arch) // 10, arch)
+        kept = [arch for arch in self.archs if arch not in plain or arch in first.values()]
+        return replace(self, archs=tuple(kept))
 
 
 def find(settings: Settings, environ: Mapping[str, str] | None = None) -> Toolkit | None:

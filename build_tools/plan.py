@@ -11,6 +11,7 @@ from build_tools.toolchain import Compiler, Torch
 # ptxas' report stays beside the object for the tests to read; whatever else nvcc says, such as a
 # warning, is shown, and all of it where nvcc fails.
 _SILENCE = "sed -e '/^ptxas info /d' -e '/ bytes stack frame, /d'"
+_LARGE = "lstm_persistent"
 _RULES = """\
 ninja_required_version = 1.8
 builddir = {objects}
@@ -93,9 +94,17 @@ class Plan:
             for source in self._sources("csrc/cpu/isa/*.cpp"):
                 steps.append(("cxx", source, isa, [*common, *flags.cxx_isa(isa)]))
         if self.toolkit:
-            cuda = flags.nvcc(self.toolkit, self.compiler, werror=self.werror)
-            steps += [("nvcc", source, "", cuda) for source in self._sources("csrc/cuda/*.cu")]
+            for source in self._sources("csrc/cuda/*.cu"):
+                toolkit = self.toolkit_of(source)
+                cuda = flags.nvcc(toolkit, self.compiler, werror=self.werror)
+                steps.append(("nvcc", source, "", cuda))
         return steps
+
+    def toolkit_of(self, source: Path) -> Toolkit:
+        """The toolkit with the architectures that a .cu file is compiled for."""
+        assert self.toolkit is not None
+        # Their many large kernels take minutes for each architecture.
+        return self.toolkit.oldest() if source.name.startswith(_LARGE) else self.toolkit
 
     def _sources(self, pattern: str) -> list[Path]:
         return sorted(path.relative_to(self.root) for path in self.root.glob(pattern))

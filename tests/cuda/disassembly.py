@@ -82,9 +82,9 @@ def sass(cuobjdump: Path, binary: Path, source: str) -> list[Listing]:
 
 def ptx(plan: Plan, source: Path) -> Iterator[Listing]:
     """The kernels of a .cu file as the compiler hands them to ptxas."""
-    assert plan.toolkit is not None
-    for arch in plan.toolkit.archs:
-        one = replace(plan.toolkit, archs=(arch,))
+    toolkit = plan.toolkit_of(source)
+    for arch in toolkit.archs:
+        one = replace(toolkit, archs=(arch,))
         options = flags.nvcc(one, plan.compiler, werror=False)
         # What nvcc takes for a whole object and refuses for PTX alone.
         begin = options.index("-gencode")

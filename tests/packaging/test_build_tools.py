@@ -37,6 +37,19 @@ def test_archs_may_be_separated_in_any_way() -> None:
     assert read({}).cuda_archs == DEFAULT_CUDA_ARCHS
 
 
+@pytest.mark.parametrize(
+    "archs, kept",
+    [
+        ("sm_80 sm_86 sm_89 sm_90a sm_100", "sm_80 sm_90a sm_100"),
+        ("sm_89 sm_86", "sm_86"),
+        ("sm_90 sm_90a sm_100f sm_103", "sm_90 sm_90a sm_100f sm_103"),
+    ],
+)
+def test_the_oldest_architectures_run_on_the_others(archs: str, kept: str) -> None:
+    toolkit = cuda.Toolkit(Path("nvcc"), "13.0", Path("lib"), tuple(archs.split()))
+    assert " ".join(toolkit.oldest().archs) == kept
+
+
 def test_ptx_comes_from_the_newest_plain_architecture() -> None:
     gencode = cuda.Toolkit(Path("nvcc"), "13.0", Path("lib"), ("sm_80", "sm_89", "sm_90a")).gencode
     assert gencode[1::2] == [

@@ -53,14 +53,19 @@ def test_an_import_that_fails_inside_is_no_missing_extension(untried: pytest.Mon
     assert raised.value.name == "numpy"
 
 
-def test_instruction_set_is_taken_from_the_environment(untried: pytest.MonkeyPatch) -> None:
+def test_the_environment_chooses_instruction_set_and_kernels(untried: pytest.MonkeyPatch) -> None:
     chosen: list[str] = []
-    module = SimpleNamespace(cpu_isas=lambda: ("avx2", "baseline"), set_cpu_isa=chosen.append)
+    module = SimpleNamespace(
+        cpu_isas=lambda: ("avx2", "baseline"),
+        set_cpu_isa=chosen.append,
+        set_persistent=chosen.append,
+    )
     replace_import(untried, module)
     untried.setenv("LRCN_FAST_CPU_ISA", "baseline")
+    untried.delenv("LRCN_FAST_PERSISTENT", raising=False)
     assert _loader.load() is module
     assert _loader.load() is module
-    assert chosen == ["baseline"]
+    assert chosen == ["baseline", "auto"]
 
 
 def test_instruction_set_that_is_not_there_is_an_error(untried: pytest.MonkeyPatch) -> None:

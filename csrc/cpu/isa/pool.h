@@ -1,37 +1,10 @@
 #pragma once
 
 #include "lanes.h"
-#include "lrcn_fast/relu_max_pool_lrn.h"
+#include "places.h"
 
 // Windows of a max-pooling: their largest values with the places these come from.
 namespace lrcn_fast::cpu::LRCN_ISA {
-
-template <class C>
-using Bytes __attribute__((vector_size(LRCN_VECTOR_BYTES / sizeof(C)))) = uint8_t;
-
-template <class C>
-inline BitsVec<C> no_places() {
-  return BitsVec<C>{} + static_cast<typename VectorOf<C>::Bits>(kBlockedPlace);
-}
-
-template <class C>
-inline void store_places(uint8_t* target, BitsVec<C> places, int64_t count) {
-  const Bytes<C> bytes = __builtin_convertvector(places, Bytes<C>);
-  if (count >= kLanes<C>) {
-    memcpy(target, &bytes, sizeof(bytes));
-  } else {
-    memcpy(target, &bytes, static_cast<size_t>(count));
-  }
-}
-
-// The first `count` places; no place at all in the other lanes.
-template <class C>
-inline BitsVec<C> load_places(const uint8_t* source, int64_t count) {
-  if (count >= kLanes<C>) return __builtin_convertvector(load_raw<Bytes<C>>(source), BitsVec<C>);
-  Bytes<C> bytes = Bytes<C>{} + static_cast<uint8_t>(kBlockedPlace);
-  memcpy(&bytes, source, static_cast<size_t>(count));
-  return __builtin_convertvector(bytes, BitsVec<C>);
-}
 
 template <class C>
 inline Vec<C> positive(Vec<C> value) {
@@ -44,7 +17,7 @@ struct Largest {
   BitsVec<C> place;
 
   void rectify() {
-    place = value <= 0 ? no_places<C>() : place;
+    place = value <= 0 ? all_places<C>(kBlockedPlace) : place;
     value = positive<C>(value);
   }
 };
@@ -68,8 +41,7 @@ inline __attribute__((always_inline)) Largest<C> largest(const In* first, const 
       const auto wins = (value > best.value) | (value != value);
       best.value = wins ? value : best.value;
       if constexpr (kIndexed) {
-        const auto place = static_cast<typename VectorOf<C>::Bits>(row * window.kernel_x + column);
-        best.place = wins ? BitsVec<C>{} + place : best.place;
+        best.place = wins ? all_places<C>(row * window.kernel_x + column) : best.place;
       }
     }
   }

@@ -121,7 +121,8 @@ class ReluMaxPoolLrnBackwardJob {
       for (int64_t i = -margin; i + margin + kLanes<C> <= place_row(); i += kLanes<C>) {
         const int64_t count = shape_.pooled_width - i;
         const bool inside = i >= 0 && count > 0;
-        const BitsVec<C> found = inside ? load_places<C>(index + row * shape_.pooled_width + i, count) : no_places<C>();
+        const BitsVec<C> found =
+            inside ? load_places<C>(index + row * shape_.pooled_width + i, count) : all_places<C>(kBlockedPlace);
         memcpy(places + row * place_row() + margin + i, &found, sizeof(found));
       }
     }
@@ -135,24 +136,20 @@ class ReluMaxPoolLrnBackwardJob {
           for (int64_t window = begin; window < end; ++window) {
             const int64_t row = window - pooled.begin;
             const int64_t first_place = (y - window * shape_.stride_y) * shape_.kernel_x;
-            for (int64_t place = last_in_phase(phase); place >= 0; place -= shape_.stride_x) {
-              const int64_t column = i - place / shape_.stride_x;
+            // The windows that hold these columns, from the leftmost on.
+            for (int64_t back = reach_; back >= 0; --back) {
+              const int64_t place = phase + back * shape_.stride_x;
+              if (place >= shape_.kernel_x) continue;
               BitsVec<C> found;
-              memcpy(&found, places + row * place_row() + margin + column, sizeof(found));
-              const Vec<C> value = load(sent + row * shape_.pooled_width + column);
-              const auto wanted = static_cast<typename VectorOf<C>::Bits>(first_place + place);
-              sum += found == wanted ? value : Vec<C>{};
+              memcpy(&found, places + row * place_row() + margin + i - back, sizeof(found));
+              const Vec<C> value = load(sent + row * shape_.pooled_width + i - back);
+              sum += found == all_places<C>(first_place + place) ? value : Vec<C>{};
             }
           }
           return sum;
         });
       }
     }
-  }
-
-  // The last column of a window that lies in a phase: the leftmost window's that holds a column of the phase.
-  int64_t last_in_phase(int64_t phase) const {
-    return phase < shape_.kernel_x ? phase + (shape_.kernel_x - 1 - phase) / shape_.stride_x * shape_.stride_x : -1;
   }
 
   void planes_to_pooled(Scratch& scratch, const Band& band, const PooledRows& pooled) {
@@ -251,7 +248,7 @@ class ReluMaxPoolLrnBackwardJob {
     for (int64_t n = 0; n < covers.count; ++n) {
       const BitsVec<C> found = load_places<C>(index + covers.pixel[n] * shape_.channels, count);
       const Vec<C> value = load(sent + covers.pixel[n] * step, count);
-      sum += found == static_cast<typename VectorOf<C>::Bits>(covers.place[n]) ? value : Vec<C>{};
+      sum += found == all_places<C>(covers.place[n]) ? value : Vec<C>{};
     }
     return sum;
   }

@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from lrcn_fast.backends.spec import OpSpec, Spec
+from lrcn_fast.backends.spec import Spec
 
 __all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 
@@ -50,8 +50,6 @@ def probe() -> tuple[str, str] | None:
 
 def supports(spec: Spec) -> str | None:
     """Return None, or why the call is not supported."""
-    if isinstance(spec, OpSpec) and spec.op == "relu_max_pool_lrn":
-        return "it has no kernel for it yet"
     if spec.device_type == "cpu":
         if not _is_interpreted():
             return "it runs on the CPU under TRITON_INTERPRET=1 only, slowly, for tests"

@@ -83,7 +83,7 @@ def relu_max_pool_lrn(
 
 _OPERATORS = {
     suffix: getattr(torch.ops.lrcn_fast, f"relu_max_pool_lrn_forward{suffix}").default
-    for suffix in ("", "_reference")
+    for suffix in ("", "_triton", "_reference")
 }
 
 

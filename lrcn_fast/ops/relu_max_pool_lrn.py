@@ -1,4 +1,4 @@
-"""``lrcn_fast::relu_max_pool_lrn_forward``, ``_backward``: native and ``_reference``.
+"""``lrcn_fast::relu_max_pool_lrn_forward``, ``_backward``: native, ``_triton``, ``_reference``.
 
 See :mod:`lrcn_fast.reference.relu_max_pool_lrn` for the meaning of every argument. Kept for the
 backward: where LRN follows the pooling, the pooled values and one index byte each; where it
@@ -81,17 +81,29 @@ def _gradient(
     return grad_x, *[None] * (len(options) + 1)
 
 
+def _triton_forward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+    from lrcn_fast import triton_kernels
+
+    return triton_kernels.relu_max_pool_lrn_forward(*arguments)
+
+
+def _triton_backward(*arguments: Any) -> Tensor:
+    from lrcn_fast import triton_kernels
+
+    return triton_kernels.relu_max_pool_lrn_backward(*arguments)
+
+
 _library.define_both(
     "relu_max_pool_lrn",
     _library.Half(
         _FORWARD,
         _fake_forward,
-        {"_reference": reference.relu_max_pool_lrn_forward},
+        {"_triton": _triton_forward, "_reference": reference.relu_max_pool_lrn_forward},
     ),
     _library.Half(
         _BACKWARD,
         _fake_backward,
-        {"_reference": reference.relu_max_pool_lrn_backward},
+        {"_triton": _triton_backward, "_reference": reference.relu_max_pool_lrn_backward},
     ),
     setup_context=_setup_context,
     gradient=_gradient,

@@ -14,6 +14,10 @@ except ImportError as error:
 from lrcn_fast.triton_kernels.frames_to_input import frames_to_input
 from lrcn_fast.triton_kernels.lstm import lstm_backward, lstm_forward
 from lrcn_fast.triton_kernels.lstm_cell import lstm_cell_backward, lstm_cell_forward
+from lrcn_fast.triton_kernels.relu_max_pool_lrn import (
+    relu_max_pool_lrn_backward,
+    relu_max_pool_lrn_forward,
+)
 
 __all__ = [
     "frames_to_input",
@@ -21,4 +25,6 @@ __all__ = [
     "lstm_cell_backward",
     "lstm_cell_forward",
     "lstm_forward",
+    "relu_max_pool_lrn_backward",
+    "relu_max_pool_lrn_forward",
 ]

@@ -21,7 +21,7 @@ BAD_OPTIONS = {
     "huge window": ({"kernel_y": 2**62, "kernel_x": 4}, "product of at most 255"),
     "even lrn": ({"lrn_size": 4}, "lrn_size.*odd.*got 4"),
     "negative lrn": ({"lrn_size": -5}, "lrn_size.*odd.*got -5"),
-    "window beyond x": ({"kernel_y": 9, "stride_y": 1}, "no larger than Y, X = 7, 8, got 9 and 3"),
+    "window beyond x": ({"kernel_y": 9, "stride_y": 1}, "no larger than Y, X = .*, got 9 and 3"),
 }
 
 

@@ -57,12 +57,14 @@ def record(
         forward_kernels,
         frames_kernel,
         lstm,
+        pool_kernels,
     )
 
     launches: list[Launch] = []
     with patch.context() as inner:
         inner.setattr(lstm, "processors", lambda tensor: processors)
-        for module in (forward_kernels, backward_kernels, cell_kernels, frames_kernel):
+        modules = (forward_kernels, backward_kernels, cell_kernels, frames_kernel, pool_kernels)
+        for module in modules:
             for name in module.__all__:
                 inner.setattr(module, name, Recorder(getattr(module, name), launches))
         call()

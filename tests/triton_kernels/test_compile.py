@@ -8,6 +8,8 @@ import torch
 
 from tests.helpers.cases import Case, Tensors, build
 from tests.helpers.frames import FRAME_CASES, build_frames
+from tests.helpers.maps import MapCase, saved_values
+from tests.helpers.maps import build as build_maps
 from tests.triton_kernels.compilation import Launch, compiled, record, resources
 
 pytest.importorskip("triton")
@@ -120,3 +122,34 @@ def test_frames(
     assert [len(kernels) for kernels in found.values()] == [3]
     for launch in found["convert_frames"]:
         check(launch, capability, False, tmp_path)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_maps(
+    form: torch.memory_format,
+    dtype: torch.dtype,
+    capability: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def call() -> None:
+        for case in (
+            MapCase("caffenet", (1, 96, 11, 11)),
+            MapCase("beta", (1, 32, 9, 9), beta=0.6),
+        ):
+            for lrn_first in (False, True):
+                x, grad, options = build_maps(case, dtype, form, lrn_first)
+                results = triton_kernels.relu_max_pool_lrn_forward(x, *options, True)
+                values = saved_values(x, results[1], options)
+                arguments = (grad, values, results[2], *x.shape[2:], *options)
+                triton_kernels.relu_max_pool_lrn_backward(*arguments)
+
+    found = record(monkeypatch, PROCESSORS[capability], call)
+    assert {name: len(kernels) for name, kernels in found.items()} == dict.fromkeys(
+        ("pool", "normalize", "unpool", "normalize_backward"), 4
+    )
+    for kernels in found.values():
+        for launch in kernels:
+            check(launch, capability, False, tmp_path)

@@ -18,6 +18,7 @@
 #include "lstm_cell.h"
 #include "lstm_ops.h"
 #include "plan.h"
+#include "relu_max_pool_lrn.h"
 
 // libtorch_cuda exports it; a CPU-only torch has no such library, and the extension must load there too.
 extern "C" __attribute__((weak)) AOTITorchError aoti_torch_get_current_cuda_stream(std::int32_t device_index,
@@ -161,6 +162,28 @@ Tensor conv_frames(const Tensor& frames, const OptionalTensor& offsets, const Op
   return with_channels_second(call.output);
 }
 
+std::tuple<Tensor, Tensor, Tensor> relu_max_pool_lrn_forward(const Tensor& x, bool relu, std::int64_t kernel_y,
+                                                             std::int64_t kernel_x, std::int64_t stride_y,
+                                                             std::int64_t stride_x, bool ceil_mode,
+                                                             std::int64_t lrn_size, double alpha, double beta, double k,
+                                                             bool lrn_first, bool save) {
+  const ReluMaxPoolLrnForwardCall call(
+      x, {relu, kernel_y, kernel_x, stride_y, stride_x, ceil_mode, lrn_size, alpha, beta, k, lrn_first}, save);
+  launch(call.kOp, x, [&](void* stream) { return relu_max_pool_lrn_forward_cuda(call.args, stream); });
+  return {call.output, call.pooled, call.index};
+}
+
+Tensor relu_max_pool_lrn_backward(const Tensor& grad, const Tensor& values, const Tensor& index, std::int64_t height,
+                                  std::int64_t width, bool relu, std::int64_t kernel_y, std::int64_t kernel_x,
+                                  std::int64_t stride_y, std::int64_t stride_x, bool ceil_mode, std::int64_t lrn_size,
+                                  double alpha, double beta, double k, bool lrn_first) {
+  const ReluMaxPoolLrnBackwardCall call(
+      grad, values, index, height, width,
+      {relu, kernel_y, kernel_x, stride_y, stride_x, ceil_mode, lrn_size, alpha, beta, k, lrn_first});
+  launch(call.kOp, grad, [&](void* stream) { return relu_max_pool_lrn_backward_cuda(call.args, stream); });
+  return call.grad_x;
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
@@ -172,6 +195,8 @@ STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));
   m.impl("conv_frames", TORCH_BOX(&conv_frames));
+  m.impl("relu_max_pool_lrn_forward", TORCH_BOX(&relu_max_pool_lrn_forward));
+  m.impl("relu_max_pool_lrn_backward", TORCH_BOX(&relu_max_pool_lrn_backward));
 }
 
 }  // namespace lrcn_fast::bindings

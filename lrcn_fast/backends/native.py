@@ -39,8 +39,6 @@ def supports(spec: Spec) -> str | None:
         return f"there is no kernel for device type {spec.device_type!r}, only for 'cpu' and 'cuda'"
     if spec.dtype not in _DTYPES:
         return f"dtype {spec.dtype} is none of float32, float64, bfloat16, float16"
-    if isinstance(spec, OpSpec) and spec.op == "relu_max_pool_lrn" and spec.device_type == "cuda":
-        return "it has no CUDA kernel for it yet"
     if isinstance(spec, OpSpec) and spec.op == "conv_frames" and spec.device_type == "cpu":
         return "it has a CUDA kernel for it alone"
     return _cuda_obstacle() if spec.device_type == "cuda" else None

@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from lrcn_fast.backends.spec import Spec
+from lrcn_fast.backends.spec import OpSpec, Spec
 
 __all__ = ["device_types", "name", "priority", "probe", "suffix", "supports"]
 

@@ -51,7 +51,7 @@ _CLUSTERS = 90
 RULES = (
     Rule(r"conv_frames: cuda::conv_frames_kernel<__half, .*", FLOAT16),
     Rule(r"conv_frames: cuda::conv_frames_kernel<__nv_bfloat16, .*", BFLOAT16),
-    Rule(r"(lstm_cell|frames_to_input): (cuda::)?\w+<.*", tensor_cores=None),
+    Rule(r"(lstm_cell|frames_to_input|relu_max_pool_lrn): (cuda::)?\w+<.*", tensor_cores=None),
     *(
         Rule(rf"lstm_\w+: cuda::lstm_cluster_\w+<cuda::{name}, .*", products, since=_CLUSTERS)
         for name, products in _OPERANDS.items()

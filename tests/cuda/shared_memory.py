@@ -19,7 +19,7 @@ Sizes = dict[str, tuple[int, int]]
 
 _HEAD = """\
 # Dynamic shared memory of a block, written by `python -m tests.cuda.shared_memory --record`: bytes
-# for one slice of the batch, and those that each further slice adds.
+# for one slice of the batch, and those that each further slice adds. Of relu_max_pool_lrn the most.
 #  bytes  slice  kernel
 """
 KIB = 1024

@@ -1,7 +1,8 @@
-"""The persistent kernels with faults put in, one at a time, into copies of their sources.
+"""Kernels whose threads wait for each other, with faults put in, one at a time, into copies.
 
 All faults are compiled at once, each behind a condition that the module's ``set_fault`` chooses,
-and only the first variant of each kernel in fp16. The rest of the module is the emulator's own.
+and of the persistent kernels only the first variant of each in fp16. The rest of the module is the
+emulator's own.
 
 Left out is what the kernels could do without: the barrier at the end of a cluster (who has waited
 for the last step has all that peers send him), the second warp_barrier of a turn of the grid's (the
@@ -21,7 +22,7 @@ from build_tools.toolchain import find_compiler
 from tests.emulator.build import FLAGS, FOLDER, ROOT, build
 
 MUTANTS = FOLDER / "mutants"
-ARITHMETIC = "lstm_persistent_float16"
+SOURCES = ("lstm_persistent_float16", "relu_max_pool_lrn")
 
 _BINDING = """\
 #include "tests/emulator/bindings/arrays.h"
@@ -116,12 +117,25 @@ def _grid(file: str) -> list[Fault]:
     ]
 
 
-FAULTS = [
+def _maps(file: str, barriers: int) -> list[Fault]:
+    halo = "block.to(halo, " if "backward" in file else "block.to(tiles.halo, "
+    return [
+        *(Fault(f"no barrier {n}", file, "block_barrier()", occurrence=n) for n in range(barriers)),
+        Fault("no halo", file, halo, halo.replace("to(", "to(FAULT ? 0 : ")),
+    ]
+
+
+PERSISTENT_FAULTS = [
     *_cluster("lstm_cluster_forward.cuh"),
     *_cluster("lstm_cluster_backward.cuh"),
     *_grid("lstm_grid_forward.cuh"),
     *_grid("lstm_grid_backward.cuh"),
 ]
+MAP_FAULTS = [
+    *_maps("relu_max_pool_lrn_forward.cuh", 2),
+    *_maps("relu_max_pool_lrn_backward.cuh", 3),
+]
+FAULTS = [*PERSISTENT_FAULTS, *MAP_FAULTS]
 
 
 def _write_sources() -> None:
@@ -136,8 +150,8 @@ def _write_sources() -> None:
     (MUTANTS / "lrcn_fast").mkdir(exist_ok=True)
     (MUTANTS / "lrcn_fast" / "lstm_variants.h").write_text(variants)
     (MUTANTS / "fault.h").write_text("#pragma once\nint lrcn_fault();\n")
-    kernels = (ROOT / "csrc" / "cuda" / f"{ARITHMETIC}.cu").read_text()
-    (MUTANTS / "mutants.cpp").write_text(kernels + _BINDING)
+    kernels = [(ROOT / "csrc" / "cuda" / f"{source}.cu").read_text() for source in SOURCES]
+    (MUTANTS / "mutants.cpp").write_text("".join(kernels) + _BINDING)
 
 
 @functools.cache
@@ -146,7 +160,7 @@ def mutants() -> ModuleType:
     build()
     module = MUTANTS / "lrcn_fast_emulator.so"
     # The bindings of other kernels name types, which one process can do only once.
-    own = {f"cuda_{ARITHMETIC}", "bindings_kernels"}
+    own = {*(f"cuda_{source}" for source in SOURCES), "bindings_kernels"}
     objects = [path for path in FOLDER.glob("*.o") if path.stem not in own]
     # Before the other folders, so that the copies are found first.
     flags = [f"-I{MUTANTS}", "-I.", *FLAGS, "-O1", "-shared", "-include", str(MUTANTS / "fault.h")]

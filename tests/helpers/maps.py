@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+import lrcn_fast.ops  # noqa: F401  Defines torch.ops.lrcn_fast.
 from lrcn_fast.reference.relu_max_pool_lrn import Options
+from tests.helpers.tolerance import assert_bitwise_equal, assert_no_worse_than_torch
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,58 @@ def saved_values(x: Tensor, pooled: Tensor, options: Options) -> Tensor:
     return x if options.starts_from_input else pooled
 
 
-def run(operators: Any, suffix: str, x: Tensor, grad: Tensor, options: Options) -> list[Tensor]:
-    """Output, pooled values, index and gradient at x of an implementation."""
-    forward = getattr(operators, f"relu_max_pool_lrn_forward{suffix}")
-    backward = getattr(operators, f"relu_max_pool_lrn_backward{suffix}")
+Pair = tuple[Any, Any]
+"""The forward and the backward operator of an implementation."""
+
+
+def operators(suffix: str) -> Pair:
+    """The pair of a backend."""
+    names = ("relu_max_pool_lrn_forward", "relu_max_pool_lrn_backward")
+    forward, backward = (getattr(torch.ops.lrcn_fast, name + suffix).default for name in names)
+    return forward, backward
+
+
+def run(pair: Pair, x: Tensor, grad: Tensor, options: Options) -> list[Tensor]:
+    """Output, pooled values, index and gradient at x."""
+    forward, backward = pair
     output, pooled, index = forward(x, *options, True)
     values = saved_values(x, pooled, options)
     return [output, pooled, index, backward(grad, values, index, *x.shape[2:], *options)]
+
+
+NAMES = ("output", "pooled", "index", "grad_x")
+"""What :func:`run` returns."""
+
+
+def expected(x: Tensor, grad: Tensor, index: Tensor, options: Options) -> list[Tensor]:
+    """What the reference makes of it, with the gradient sent where ``index`` says."""
+    forward, backward = operators("_reference")
+    output, pooled, own = forward(x, *options, True)
+    values = saved_values(x, pooled, options)
+    return [output, pooled, own, backward(grad, values, index, *x.shape[2:], *options)]
+
+
+def check(
+    actual: list[Tensor], x: Tensor, grad: Tensor, options: Options, where: str = "cpu"
+) -> None:
+    """Compare the results of :func:`run` with the reference's.
+
+    Args:
+        actual: the results.
+        x: as given to :func:`run`, like ``grad`` and ``options``.
+        where: the device that the reference runs on, in the dtype of ``x`` and in float64.
+    """
+    index = actual[2].to(where)
+    given = x.to(where), grad.to(where)
+    loop = expected(*given, index, options)
+    exact = expected(*(map.double() for map in given), index, options)
+    results = [result.to(where) for result in actual]
+    for name, ours, theirs in zip(NAMES, actual, loop, strict=True):
+        assert ours.stride() == theirs.stride(), name
+    assert_bitwise_equal(results[1], loop[1], "pooled")
+    for number in (0, 3):
+        assert_no_worse_than_torch(results[number], loop[number], exact[number], NAMES[number])
+    if not options.lrn_first:
+        assert_bitwise_equal(results[2], loop[2], "index")
+    elif x.dtype == torch.float64:
+        assert_bitwise_equal(results[2], exact[2], "index")

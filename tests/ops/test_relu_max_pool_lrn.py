@@ -4,28 +4,25 @@ import pytest
 import torch
 from torch import Tensor
 
-import lrcn_fast.ops  # noqa: F401
-from lrcn_fast.reference.relu_max_pool_lrn import Options
-from tests.helpers.maps import CASES, FORMATS, MapCase, build, draw, run, saved_values
-from tests.helpers.poison import Guards, poisoned_memory
-from tests.helpers.tolerance import (
-    assert_bitwise_equal,
-    assert_equal_to_oracle,
-    assert_no_worse_than_torch,
+from tests.helpers.maps import (
+    CASES,
+    FORMATS,
+    NAMES,
+    MapCase,
+    build,
+    check,
+    draw,
+    expected,
+    operators,
+    run,
 )
+from tests.helpers.poison import Guards, poisoned_memory
+from tests.helpers.tolerance import assert_bitwise_equal, assert_equal_to_oracle
 from tests.reference.test_relu_max_pool_lrn import special_values
 
 OPS = torch.ops.lrcn_fast
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
-NAMES = ("output", "pooled", "index", "grad_x")
-
-
-def expected(x: Tensor, grad: Tensor, index: Tensor, options: Options) -> list[Tensor]:
-    """What the reference makes of it, with the gradient sent where ``index`` says."""
-    output, pooled, own = OPS.relu_max_pool_lrn_forward_reference(x, *options, True)
-    values = saved_values(x, pooled, options)
-    arguments = (grad, values, index, *x.shape[2:], *options)
-    return [output, pooled, own, OPS.relu_max_pool_lrn_backward_reference(*arguments)]
+NATIVE = operators("")
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -36,18 +33,7 @@ def test_values(
     case: MapCase, lrn_first: bool, form: torch.memory_format, dtype: torch.dtype, isa: str
 ) -> None:
     x, grad, options = build(case, dtype, form, lrn_first)
-    actual = run(OPS, "", x, grad, options)
-    loop = expected(x, grad, actual[2], options)
-    exact = expected(x.double(), grad.double(), actual[2], options)
-    for name, ours, theirs in zip(NAMES, actual, loop, strict=True):
-        assert ours.stride() == theirs.stride(), name
-    assert_bitwise_equal(actual[1], loop[1], "pooled")
-    for number in (0, 3):
-        assert_no_worse_than_torch(actual[number], loop[number], exact[number], NAMES[number])
-    if not options.lrn_first:
-        assert_bitwise_equal(actual[2], loop[2], "index")
-    elif dtype == torch.float64:
-        assert_bitwise_equal(actual[2], exact[2], "index")
+    check(run(NATIVE, x, grad, options), x, grad, options)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)
@@ -60,7 +46,7 @@ def test_ties_nan_and_infinities(
     for lrn_first in (False, True):
         options = MapCase("", (4, 6, 9, 9), relu=relu, lrn_size=lrn_size).options(lrn_first)
         grad = draw((4, 6, 4, 4), torch.float32, form, 1)
-        actual = run(OPS, "", x, grad, options)
+        actual = run(NATIVE, x, grad, options)
         loop = expected(x, grad, actual[2], options)
         numbers = range(3) if lrn_first else range(4)
         for number in numbers if lrn_size == 0 else range(1):
@@ -75,7 +61,7 @@ def test_fresh_memory_is_written_and_inputs_are_not(
     case: MapCase, lrn_first: bool, form: torch.memory_format, dtype: torch.dtype, isa: str
 ) -> None:
     x, grad, options = build(case, dtype, form, lrn_first)
-    clean = run(OPS, "", x, grad, options)
+    clean = run(NATIVE, x, grad, options)
     guards = Guards()
 
     def surround(map: Tensor) -> Tensor:
@@ -84,7 +70,7 @@ def test_fresh_memory_is_written_and_inputs_are_not(
         return guards.surround(map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
     with poisoned_memory():
-        actual = run(OPS, "", surround(x), surround(grad), options)
+        actual = run(NATIVE, surround(x), surround(grad), options)
     guards.check()
     for name, ours, theirs in zip(NAMES, actual, clean, strict=True):
         assert_bitwise_equal(ours, theirs, name)
@@ -103,10 +89,10 @@ def test_any_number_of_threads(
 ) -> None:
     """The same bits with 1, 2, 3 and 7 threads, which cut the frames into other bands."""
     x, grad, options = build(MapCase("threads", size), dtype, form, lrn_first)
-    alone = run(OPS, "", x, grad, options)
+    alone = run(NATIVE, x, grad, options)
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
-        for name, ours, first in zip(NAMES, run(OPS, "", x, grad, options), alone, strict=True):
+        for name, ours, first in zip(NAMES, run(NATIVE, x, grad, options), alone, strict=True):
             assert_bitwise_equal(ours, first, f"{threads} threads, {name}")
 
 
@@ -114,10 +100,10 @@ def test_any_number_of_threads(
 @pytest.mark.parametrize("form", FORMATS, ids=str)
 def test_frames_do_not_depend_on_each_other(form: torch.memory_format, lrn_first: bool) -> None:
     x, grad, options = build(MapCase("frames", (4, 8, 9, 9)), torch.float32, form, lrn_first)
-    clean = run(OPS, "", x, grad, options)
+    clean = run(NATIVE, x, grad, options)
     x[1] = grad[1] = float("nan")
     others = [0, 2, 3]
-    for name, ours, theirs in zip(NAMES, run(OPS, "", x, grad, options), clean, strict=True):
+    for name, ours, theirs in zip(NAMES, run(NATIVE, x, grad, options), clean, strict=True):
         if ours.dim() == 4:
             assert_bitwise_equal(ours[others], theirs[others], name)
 
@@ -127,18 +113,18 @@ def test_frames_do_not_depend_on_each_other(form: torch.memory_format, lrn_first
 def test_gaps_in_memory_change_nothing(lrn_first: bool, form: torch.memory_format) -> None:
     """Slices of larger maps, a gradient in the other format, and an expanded one."""
     x, grad, options = build(MapCase("gaps", (3, 8, 9, 10)), torch.float32, form, lrn_first)
-    clean = run(OPS, "", x, grad, options)
+    clean = run(NATIVE, x, grad, options)
     padded = torch.full((4, 8, 12, 13), float("nan")).contiguous(memory_format=form)
     view = padded[1:, :, 2:11, 1:11].copy_(x)
     other = FORMATS[1 - FORMATS.index(form)]
     for name, ours, theirs in zip(
-        NAMES, run(OPS, "", view, grad.contiguous(memory_format=other), options), clean, strict=True
+        NAMES, run(NATIVE, view, grad.contiguous(memory_format=other), options), clean, strict=True
     ):
         assert ours.stride() == theirs.stride(), name
         assert_bitwise_equal(ours, theirs, name)
     even = torch.tensor(0.5).expand(grad.shape)
     assert_bitwise_equal(
-        run(OPS, "", x, even, options)[3], run(OPS, "", x, even.clone(), options)[3], "expanded"
+        run(NATIVE, x, even, options)[3], run(NATIVE, x, even.clone(), options)[3], "expanded"
     )
 
 

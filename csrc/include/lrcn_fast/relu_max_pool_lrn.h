@@ -68,4 +68,10 @@ std::size_t relu_max_pool_lrn_backward_workspace_cpu(const ReluMaxPoolLrnShape& 
 void relu_max_pool_lrn_forward_cpu(const ReluMaxPoolLrnForward& args, const Parallel& parallel);
 void relu_max_pool_lrn_backward_cpu(const ReluMaxPoolLrnBackward& args, const Parallel& parallel);
 
+// `stream` is a cudaStream_t of the calling thread's current device. Both return at once: a status other than kOk says
+// that nothing was launched; kInvalidSize also where a window of LRN holds more channels, thousands of them, than fit
+// into a block's shared memory.
+Status relu_max_pool_lrn_forward_cuda(const ReluMaxPoolLrnForward& args, void* stream);
+Status relu_max_pool_lrn_backward_cuda(const ReluMaxPoolLrnBackward& args, void* stream);
+
 }  // namespace lrcn_fast

@@ -9,6 +9,7 @@
 #include "lstm_cluster_forward.cuh"
 #include "lstm_grid_backward.cuh"
 #include "lstm_grid_forward.cuh"
+#include "map_launch.cuh"
 #include "tile.cuh"
 
 // The dynamic shared memory of every kernel that asks for any: ptxas does not see it, launchers ask for it.
@@ -109,6 +110,16 @@ void add_conv_frames(std::vector<Row>& rows, const std::string& type) {
   rows.emplace_back("conv_frames_kernel<" + type + ", 7, 2>", ConvFramesShape<T, 7, 2>(kWidth).shared_bytes(), 0);
 }
 
+// Their tiles follow from the maps, up to a bound.
+template <class T>
+void add_maps(std::vector<Row>& rows, const char* type) {
+  for (const char* kernel : {"relu_max_pool_lrn_forward_kernel", "relu_max_pool_lrn_backward_kernel"}) {
+    for (const std::size_t vector : {std::size_t{1}, 16 / sizeof(T)}) {
+      rows.emplace_back(spelled(kernel, type, std::to_string(vector)), kMostMapBytes, 0);
+    }
+  }
+}
+
 std::vector<Row> shared_bytes() {
   std::vector<Row> rows;
   add_conv_frames<half_t>(rows, "__half");
@@ -119,6 +130,10 @@ std::vector<Row> shared_bytes() {
   add_tf32<Tf32Products<3>>(rows, "Tf32Products<3>");
   add_steps<ScalarProducts<float>>(rows, "ScalarProducts<float>");
   add_steps<ScalarProducts<double>>(rows, "ScalarProducts<double>");
+  add_maps<half_t>(rows, "__half");
+  add_maps<bfloat16_t>(rows, "__nv_bfloat16");
+  add_maps<float>(rows, "float");
+  add_maps<double>(rows, "double");
   return rows;
 }
 

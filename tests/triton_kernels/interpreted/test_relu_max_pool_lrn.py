@@ -6,16 +6,27 @@ import pytest
 import torch
 from torch import Tensor
 
-import lrcn_fast.ops  # noqa: F401
 from lrcn_fast import functional
-from tests.helpers.maps import CASES, FORMATS, MapCase, build, draw, run, saved_values
+from tests.helpers.maps import (
+    CASES,
+    FORMATS,
+    NAMES,
+    MapCase,
+    build,
+    check,
+    draw,
+    expected,
+    operators,
+    run,
+    saved_values,
+)
 from tests.helpers.poison import poisoned_memory
-from tests.helpers.tolerance import assert_bitwise_equal, assert_no_worse_than_torch
-from tests.ops.test_relu_max_pool_lrn import NAMES, expected
+from tests.helpers.tolerance import assert_bitwise_equal
 from tests.ops.test_relu_max_pool_lrn_errors import BAD_OPTIONS, CASE
 from tests.reference.test_relu_max_pool_lrn import special_values
 
 OPS = torch.ops.lrcn_fast
+TRITON = operators("_triton")
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
@@ -28,16 +39,8 @@ def test_case(
 ) -> None:
     x, grad, options = build(case, dtype, form, lrn_first)
     with poisoned_memory():
-        actual = run(OPS, "_triton", x, grad, options)
-    loop = expected(x, grad, actual[2], options)
-    exact = expected(x.double(), grad.double(), actual[2], options)
-    for name, ours, theirs in zip(NAMES, actual, loop, strict=True):
-        assert ours.stride() == theirs.stride(), name
-    assert_bitwise_equal(actual[1], loop[1], "pooled")
-    for number in (0, 3):
-        assert_no_worse_than_torch(actual[number], loop[number], exact[number], NAMES[number])
-    if not options.lrn_first:
-        assert_bitwise_equal(actual[2], loop[2], "index")
+        actual = run(TRITON, x, grad, options)
+    check(actual, x, grad, options)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)
@@ -48,7 +51,7 @@ def test_ties_nan_and_infinities(lrn_size: int, relu: bool, form: torch.memory_f
     for lrn_first in (False, True):
         options = MapCase("", (4, 6, 9, 9), relu=relu, lrn_size=lrn_size).options(lrn_first)
         grad = draw((4, 6, 4, 4), torch.float32, form, 1)
-        actual = run(OPS, "_triton", x, grad, options)
+        actual = run(TRITON, x, grad, options)
         loop = expected(x, grad, actual[2], options)
         for number in range(4) if lrn_size == 0 and not lrn_first else range(1):
             torch.testing.assert_close(actual[number], loop[number], equal_nan=True)
@@ -69,10 +72,10 @@ def test_opcheck(name: str, lrn_first: bool) -> None:
 
 def test_gaps_in_memory_change_nothing() -> None:
     x, grad, options = build(MapCase("gaps", (3, 8, 9, 10)), torch.float32, FORMATS[1])
-    clean = run(OPS, "_triton", x, grad, options)
+    clean = run(TRITON, x, grad, options)
     padded = torch.full((4, 8, 12, 13), float("nan")).contiguous(memory_format=FORMATS[1])
     view = padded[1:, :, 2:11, 1:11].copy_(x)
-    actual = run(OPS, "_triton", view, grad.contiguous(), options)
+    actual = run(TRITON, view, grad.contiguous(), options)
     for name, ours, theirs in zip(NAMES, actual, clean, strict=True):
         assert_bitwise_equal(ours, theirs, name)
 

@@ -52,14 +52,15 @@ def _fake_backward(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    x, *fields, _ = inputs
+    x, *fields, save = inputs
     _, pooled, index = output
     ctx.options = Options(*fields)
     ctx.size = tuple(x.shape[2:])
     ctx.save_for_backward(x if ctx.options.starts_from_input else pooled, index)
     ctx.set_materialize_grads(False)
-    # Saved for the backward alone.
-    ctx.mark_non_differentiable(pooled, index)
+    # The pooled values tie the backward to x, so that a second derivative is refused and not zero.
+    tied = save and ctx.options.keeps_pooled
+    ctx.mark_non_differentiable(*([index] if tied else [pooled, index]))
 
 
 def _gradient(
@@ -78,6 +79,10 @@ def _gradient(
             "called without save=True"
         )
     grad_x = None if grad is None else backward(grad, values, index, *ctx.size, *options)
+    if grad_pooled is not None:
+        pooling = options._replace(lrn_size=0)
+        through_pooled = backward(grad_pooled, values, index, *ctx.size, *pooling)
+        grad_x = through_pooled if grad_x is None else grad_x + through_pooled
     return grad_x, *[None] * (len(options) + 1)
 
 

@@ -140,6 +140,13 @@ def test_gradcheck(name: str, lrn_first: bool, form: torch.memory_format) -> Non
     )
 
 
+def test_gradcheck_through_the_pooled_values() -> None:
+    x, _, options = build(MapCase("pooled", (1, 4, 6, 7)), torch.float64, torch.contiguous_format)
+    assert torch.autograd.gradcheck(
+        lambda x: OPS.relu_max_pool_lrn_forward(x, *options, True)[:2], (x.requires_grad_(),)
+    )
+
+
 @pytest.mark.parametrize("form", FORMATS, ids=str)
 def test_reference_operators_do_the_same(form: torch.memory_format) -> None:
     """The `_reference` operators are the definition, under the dispatcher, with a gradient."""

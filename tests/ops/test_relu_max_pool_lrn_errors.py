@@ -1,5 +1,6 @@
 """Bad arguments of the operators: the error names the argument, what came, what was expected."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -81,10 +82,14 @@ def test_gradient_without_what_it_needs(suffix: str) -> None:
         output.backward(grad)
 
 
-def test_second_derivatives() -> None:
-    x, _, options = build(CASE, torch.float64, torch.contiguous_format)
-    x.requires_grad_()
-    output = OPS.relu_max_pool_lrn_forward(x, *options, True)[0]
-    (first,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
+@pytest.mark.parametrize("suffix", ["", "_reference"])
+@pytest.mark.parametrize("loss", [Tensor.sum, Tensor.norm], ids=["sum", "norm"])
+@pytest.mark.parametrize("lrn_first", [False, True])
+def test_second_derivatives(lrn_first: bool, loss: Callable[[Tensor], Tensor], suffix: str) -> None:
+    """Refused also where only the saved values lead to x, as in the gradient of a sum."""
+    x, _, options = build(CASE, torch.float64, torch.contiguous_format, lrn_first)
+    forward = getattr(OPS, f"relu_max_pool_lrn_forward{suffix}")
+    output = forward(x.requires_grad_(), *options, True)[0]
+    (first,) = torch.autograd.grad(loss(output), x, create_graph=True)
     with pytest.raises(RuntimeError, match=r"second derivatives.*reference\.relu_max_pool_lrn"):
         first.sum().backward()

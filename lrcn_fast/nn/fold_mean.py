@@ -39,11 +39,17 @@ def fold_mean(
 
     Raises:
         TypeError: ``conv`` is no Conv2d.
-        ValueError: it has padding, around which the mean would be missing, or not as many channels
+        ValueError: its weight is computed from other parameters, which would undo the change; or it
+            has padding, around which the mean would be missing, or not as many channels
             as there are numbers, or groups, in which no channels can be exchanged.
     """
     if not isinstance(conv, nn.Conv2d):
         raise TypeError(f"conv: expected a torch.nn.Conv2d, got {describe(conv)}")
+    if not isinstance(conv.weight, nn.Parameter):
+        raise ValueError(
+            "conv: expected a weight that is a parameter itself, got one that is computed from "
+            "others, as by a parametrization or pruning"
+        )
     if conv.padding != "valid" and any(size != 0 for size in conv.padding):
         raise ValueError(
             "conv: expected a convolution without padding, because the zeros around the image are "

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from lrcn_fast.functional import frames_to_input
 from lrcn_fast.nn import CaffeNet, HybridNet, fold_mean
@@ -81,6 +82,7 @@ def test_what_trains_still_trains(bias: bool) -> None:
     "error, conv, options, words",
     [
         (TypeError, nn.Linear(3, 4), {}, "conv: expected a torch.nn.Conv2d, got Linear"),
+        (ValueError, weight_norm(nn.Conv2d(3, 4, 3)), {}, "conv: expected a weight that is a par"),
         (ValueError, nn.Conv2d(3, 4, 3, padding=1), {}, r"without padding.*got padding=\(1, 1\)"),
         (ValueError, nn.Conv2d(3, 4, 3, padding=(0, 2)), {}, "without padding"),
         (ValueError, nn.Conv2d(3, 4, 3, padding="same"), {}, "without padding.*'same'"),

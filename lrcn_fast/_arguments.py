@@ -138,6 +138,7 @@ def numbers_of_channels(
     """Return one number for each channel, of a number for all or one for each."""
     if isinstance(value, int | float):
         return [float(value)] * channels
-    if isinstance(value, Tensor) or len(value) != channels:
+    numbers = hasattr(value, "__len__") and not isinstance(value, Tensor | str)
+    if not numbers or len(value) != channels:
         raise ValueError(f"{name}: expected a number or {channels} of them, got {describe(value)}")
     return [float(number) for number in value]

@@ -38,6 +38,8 @@ def with_channels_last(frames: object, channel_dim: int | None) -> Tensor:
 def check_size(size: tuple[int, int] | None, rows: int, columns: int) -> tuple[int, int]:
     if size is None:
         size = rows, columns
+    if not isinstance(size, tuple | list) or any(isinstance(n, float | str) for n in size):
+        raise TypeError(f"size: expected a pair of integers (Y', X'), got {size!r}")
     if len(size) != 2 or not 1 <= size[0] <= rows or not 1 <= size[1] <= columns:
         raise ValueError(
             f"size: expected (Y', X') within (1, 1)..(Y, X) = ({rows}, {columns}), got {size}"

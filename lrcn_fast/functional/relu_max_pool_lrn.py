@@ -50,7 +50,7 @@ def relu_max_pool_lrn(
 
     Raises:
         ValueError: a shape or an option is wrong.
-        TypeError: ``x`` is no floating tensor.
+        TypeError: ``x`` is no floating tensor, or a size no integer.
         RuntimeError: the backend asked for cannot run the call.
     """
     check_floating("x", x)
@@ -58,6 +58,8 @@ def relu_max_pool_lrn(
         raise ValueError(f"x: expected (N, C, Y, X) with C, Y, X >= 1, got {describe(x)}")
     if order not in ("pool_lrn", "lrn_pool"):
         raise ValueError(f"order: expected 'pool_lrn' or 'lrn_pool', got {order!r}")
+    if lrn_size is not None and not isinstance(lrn_size, int):
+        raise TypeError(f"lrn_size: expected an integer or None, got {describe(lrn_size)}")
     if lrn_size is not None and (lrn_size < 1 or lrn_size % 2 == 0):
         raise ValueError(f"lrn_size: expected an odd number from 1 on, or None, got {lrn_size}")
     kernel, step = (1, 1), (1, 1)

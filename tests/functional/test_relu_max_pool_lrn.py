@@ -169,6 +169,7 @@ ERRORS = {
     "fraction": (TypeError, None, {"stride": 1.5}, "stride: expected.*got float 1.5"),
     "places": (ValueError, None, {"kernel_size": 16}, "kernel_size: expected at most 255 places"),
     "too large": (ValueError, None, {"kernel_size": 14, "stride": 1}, "kernel_size: .*got 14 for"),
+    "fractional lrn": (TypeError, None, {"lrn_size": 5.0}, "lrn_size: expected an integer or None"),
     "backend": (ValueError, None, {"backend": "nativ"}, "backend: expected"),
 }
 

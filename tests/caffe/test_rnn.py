@@ -137,6 +137,18 @@ class TestState:
         net.reset()
         assert_bitwise_equal(net(fewer)["y"], started, "y")
 
+    def test_training_goes_on_from_inference(self, kind: str, tmp_path: Path) -> None:
+        net = recurrent(tmp_path, kind)
+        first, second = inputs(net), inputs(net)
+        net(first)
+        expected = net(second)["y"]
+        net.reset()
+        with torch.inference_mode():
+            net(first)
+        trained = net(second)["y"]
+        trained.sum().backward()
+        assert_bitwise_equal(trained, expected, "y")
+
     def test_state_follows_the_dtype_of_the_net(self, kind: str, tmp_path: Path) -> None:
         net = recurrent(tmp_path, kind)
         given = inputs(net)

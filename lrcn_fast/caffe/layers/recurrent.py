@@ -86,7 +86,11 @@ class Recurrent(Layer):
             return None
         streams = self._kept[0].shape[1]
         if streams == x.shape[1]:
-            return tuple(state.to(x) for state in self._kept)
+            # Tensors of inference mode cannot take part in a graph, copies of them can.
+            return tuple(
+                state.clone() if state.is_inference() else state
+                for state in (state.to(x) for state in self._kept)
+            )
         if bool(cont[0].any()):
             raise CaffeError(
                 f"cont goes on with {x.shape[1]} streams where the last call had {streams}; "

@@ -112,9 +112,13 @@ def normalised(x: Tensor, size: int, alpha: float, beta: float, k: float, within
     return out
 
 
-@pytest.mark.parametrize("region", ["ACROSS_CHANNELS", "WITHIN_CHANNEL"])
-@pytest.mark.parametrize("size", [1, 3, 5])
-def test_response_normalisation(region: str, size: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "size, region",
+    [(size, region) for size in (1, 3, 5) for region in ("ACROSS_CHANNELS", "WITHIN_CHANNEL")]
+    # Of more channels than there is memory for.
+    + [(2**32 - 1, "ACROSS_CHANNELS")],
+)
+def test_response_normalisation(size: int, region: str, tmp_path: Path) -> None:
     x = torch.randn(2, 7, 6, 5, dtype=torch.float64) * 3
     # Numbers that float32, in which the file keeps them, holds exactly.
     more = f"lrn_param {{ local_size: {size} alpha: 0.5 beta: 0.75 k: 2 norm_region: {region} }}"

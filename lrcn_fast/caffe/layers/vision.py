@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.layers.base import Layer, Shape
+from lrcn_fast.functional import relu_max_pool_lrn
 
 __all__ = ["LRN", "Convolution", "Pooling"]
 
@@ -140,6 +141,14 @@ class LRN(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.across_channels:
-            return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+            return relu_max_pool_lrn(
+                x,
+                relu=False,
+                kernel_size=None,
+                lrn_size=self.size,
+                alpha=self.alpha,
+                beta=self.beta,
+                k=self.k,
+            )
         mean = F.avg_pool2d(x.square(), self.size, 1, self.size // 2)
         return x * torch.pow(1 + self.alpha * mean, -self.beta)

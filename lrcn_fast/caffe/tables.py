@@ -132,13 +132,17 @@ def table_of(module: nn.Module, layers: Mapping[str, str] | None) -> dict[str, E
 
 
 def _entry(module: nn.Module, place: str, alias: str) -> Entry:
-    path, _, index = place.partition(":")
+    path, colon, index = place.partition(":")
+    if colon and not index.isdecimal():
+        raise ValueError(f"layers: expected a path, or 'path:K' of an LSTM, got {place!r}")
     try:
         layer = module.get_submodule(path)
     except AttributeError as error:
         raise ValueError(f"layers: the module has no submodule {path!r}") from error
     if isinstance(layer, LSTM | nn.LSTM):
         return _lstm_entry(layer, path, int(index or 0))
+    if colon:
+        raise ValueError(f"layers: expected an LSTM at {place!r}, got {type(layer).__name__}")
     for kind, name in (
         (nn.Conv2d, "Convolution"),
         (nn.Linear, "InnerProduct"),

@@ -59,7 +59,7 @@ def load_weights(
         FileNotFoundError: there is no such file.
         ImportError: protobuf is not installed.
         TypeError: the module is of another class, and ``layers`` did not come.
-        ValueError: ``layers`` names no such submodule.
+        ValueError: ``layers`` names no such submodule, or a parameter is on meta.
         CaffeError: the file is damaged, lacks a layer, or a blob has another shape.
     """
     return copy_weights(module, read_weights(caffemodel), str(caffemodel), layers, strict)
@@ -93,6 +93,8 @@ def copy_weights(
             )
         for index, (slot, blob) in enumerate(zip(entry.slots, blobs[name], strict=True)):
             target: Tensor = module.get_parameter(slot.parameter)
+            if target.is_meta:
+                raise ValueError(f"module: {slot.parameter} is on meta, which keeps no values")
             values = blob.fitted(target.shape, f"{where}, blob {index}")
             copies.append((target, swap_gates(values) if slot.gates else values))
             if slot.second is not None:

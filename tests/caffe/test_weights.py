@@ -191,6 +191,11 @@ def test_any_module_by_paths() -> None:
     assert_equal_to_oracle(scores, expected, "predict", FORWARD)
 
 
+def test_a_module_on_meta_is_refused() -> None:
+    with pytest.raises(ValueError, match="words.weight is on meta, which keeps no values"):
+        load_weights(captioner().to("meta"), golden_file("lrcn_2u_tiny.caffemodel"), layers=PATHS)
+
+
 def test_report_of_what_is_missing_and_left() -> None:
     module, path = captioner(), golden_file("lrcn_1u_tiny.caffemodel")
     before = {name: value.clone() for name, value in module.state_dict().items()}
@@ -238,6 +243,8 @@ def test_what_does_not_fit_changes_nothing(replaced: dict[str, nn.Module], messa
         ({"a": "none"}, ValueError, "the module has no submodule 'none'"),
         ({"a": "act"}, ValueError, "expected a Conv2d, Linear, Embedding or LSTM at 'act'"),
         ({"a": "two"}, ValueError, "one direction, biases and no projection"),
+        ({"a": "one:-1"}, ValueError, "expected a path, or 'path:K' of an LSTM, got 'one:-1'"),
+        ({"a": "act:0"}, ValueError, "expected an LSTM at 'act:0', got ReLU"),
         ({"a": "one:1"}, ValueError, "Caffe's LSTM is layer 1 of no such LSTM as 'one'"),
     ],
 )

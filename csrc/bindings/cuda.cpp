@@ -41,10 +41,6 @@ void launch(const char* op, const Tensor& first, Kernels kernels) {
   check_status(op, first, status, status == Status::kLaunchFailed ? launch_error() : "");
 }
 
-// Where a scan's blocks exchange rows.
-const void* exchanged(const LstmForward& args) { return args.output; }
-const void* exchanged(const LstmBackward& args) { return args.grad_gates; }
-
 // For the current device.
 template <class Args>
 LstmPlan plan_for(const std::vector<Args>& scans, Float32Products products) {
@@ -59,11 +55,9 @@ LstmPlan plan_for(const std::vector<Args>& scans, Float32Products products) {
   problem.batch = scans[0].shape.batch;
   problem.hidden = scans[0].shape.hidden;
   problem.scans = static_cast<std::int32_t>(std::min<std::size_t>(scans.size(), kMostScans));
-  problem.aligned = true;
   for (const Args& scan : scans) {
     problem.steps = std::max(problem.steps, scan.shape.steps);
     problem.projects = problem.projects || scan.shape.weight_hr != nullptr;
-    problem.aligned = problem.aligned && reinterpret_cast<std::uintptr_t>(exchanged(scan)) % 16 == 0;
   }
   problem.persistence = persistence();
   return plan_lstm(gpu, problem);
@@ -96,35 +90,44 @@ struct TransposedScans {
   }
 };
 
+// Workspaces of scans, for the kernels of a plan.
+template <class Args>
+std::vector<Tensor> workspaces_of(const Tensor& like, std::vector<Args>& scans, const LstmPlan& plan) {
+  std::vector<Tensor> workspaces;
+  for (Args& scan : scans) {
+    workspaces.push_back(workspace_of(like, lstm_workspace_cuda(scan, plan)));
+    scan.workspace = workspaces.back().mutable_data_ptr();
+  }
+  return workspaces;
+}
+
+template <class Call>
+auto arguments_of(const std::vector<Call>& calls) {
+  std::vector<decltype(Call::args)> scans;
+  for (const Call& call : calls) scans.push_back(call.args);
+  return scans;
+}
+
 struct Cuda {
   static void forward(const char* op, std::vector<LstmForwardCall>& calls, std::int64_t tf32) {
     const Float32Products products = float32_products(op, tf32);
-    std::vector<Tensor> workspaces;
-    std::vector<LstmForward> scans;
-    for (LstmForwardCall& call : calls) {
-      workspaces.push_back(workspace_of(call.gates, lstm_forward_workspace_cuda(call.args.shape)));
-      call.args.workspace = workspaces.back().mutable_data_ptr();
-      scans.push_back(call.args);
-    }
+    auto scans = arguments_of(calls);
     launch(op, calls[0].gates, [&](void* stream) {
-      return lstm_forward_cuda(scans.data(), static_cast<int>(scans.size()), products, plan_for(scans, products),
-                               stream);
+      const LstmPlan plan = plan_for(scans, products);
+      const auto workspaces = workspaces_of(calls[0].gates, scans, plan);
+      return lstm_forward_cuda(scans.data(), static_cast<int>(scans.size()), products, plan, stream);
     });
   }
 
   static void backward(const char* op, std::vector<LstmBackwardCall>& calls, std::int64_t tf32) {
     const Float32Products products = float32_products(op, tf32);
-    std::vector<Tensor> workspaces;
-    std::vector<LstmBackward> scans;
-    for (LstmBackwardCall& call : calls) {
-      workspaces.push_back(workspace_of(call.activations, lstm_backward_workspace_cuda(call.args.shape)));
-      call.args.workspace = workspaces.back().mutable_data_ptr();
-      scans.push_back(call.args);
-    }
+    auto scans = arguments_of(calls);
     TransposedScans weights{calls};
     launch(op, calls[0].activations, [&](void* stream) {
+      const LstmPlan plan = plan_for(scans, products);
+      const auto workspaces = workspaces_of(calls[0].activations, scans, plan);
       return lstm_backward_cuda(scans.data(), static_cast<int>(scans.size()), {TransposedScans::transpose, &weights},
-                                products, plan_for(scans, products), stream);
+                                products, plan, stream);
     });
   }
 };

@@ -58,6 +58,7 @@ PyMethodDef methods[] = {
     {"plan_lstm", lrcn_fast::bindings::plan_lstm, METH_VARARGS, "Which kernel runs a problem on a GPU, and why."},
     {"plan_wavefront", lrcn_fast::bindings::plan_wavefront, METH_VARARGS,
      "Whether layers run as a wavefront, and why."},
+    {"present_gpu", lrcn_fast::bindings::present_gpu, METH_NOARGS, "What a plan knows of the current GPU, or None."},
     {"persistent", lrcn_fast::bindings::persistent, METH_NOARGS, "Whether kernels may stay for a whole sequence."},
     {"set_persistent", lrcn_fast::bindings::set_persistent, METH_O, "Choose it: 'auto', '0' or '1'."},
     {"build_info", build_info, METH_NOARGS, "How this extension was built."},

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <limits>
 
+#include "lrcn_fast/gpu.h"
 #include "lrcn_fast/lstm_plan.h"
 
 namespace lrcn_fast::bindings {
@@ -109,10 +110,14 @@ bool read(PyObject* dict, GpuProperties& gpu) {
   gpu.shared_bytes_per_block = count("shared_bytes_per_block", 0);
   gpu.shared_bytes_per_multiprocessor = count("shared_bytes_per_multiprocessor", 0);
   gpu.registers_per_multiprocessor = count("registers_per_multiprocessor", 1);
+  gpu.clusters_of_2 = count("clusters_of_2", 0);
+  gpu.clusters_of_4 = count("clusters_of_4", 0);
+  gpu.clusters_of_8 = count("clusters_of_8", 0);
   gpu.clusters_of_16 = count("clusters_of_16", 0);
   gpu.clock_mhz = count("clock_mhz", 1);
   reader.refuse_others({"capability", "multiprocessors", "shared_bytes_per_block", "shared_bytes_per_multiprocessor",
-                        "registers_per_multiprocessor", "clusters_of_16", "clock_mhz"});
+                        "registers_per_multiprocessor", "clusters_of_2", "clusters_of_4", "clusters_of_8",
+                        "clusters_of_16", "clock_mhz"});
   return reader.ok();
 }
 
@@ -130,11 +135,10 @@ bool read(PyObject* dict, LstmProblem& problem) {
   problem.hidden = reader.integer("hidden", 0);
   problem.projects = reader.truth("projects");
   problem.scans = static_cast<std::int32_t>(reader.integer("scans", 1, kMostScans));
-  problem.aligned = reader.truth("aligned");
   problem.persistence = static_cast<Persistence>(
       reader.choice("persistent", {kPersistence[0], kPersistence[1], kPersistence[2]}, "'auto', '0' or '1'"));
   reader.refuse_others(
-      {"backward", "dtype", "products", "steps", "batch", "hidden", "projects", "scans", "aligned", "persistent"});
+      {"backward", "dtype", "products", "steps", "batch", "hidden", "projects", "scans", "persistent"});
   return reader.ok();
 }
 
@@ -148,6 +152,15 @@ const char* name_of(LstmKernel kernel) {
       break;
   }
   return "step";
+}
+
+PyObject* choices_of(const LstmPlan& plan) {
+  PyObject* tuple = PyTuple_New(plan.choices);
+  for (Py_ssize_t n = 0; tuple != nullptr && n < plan.choices; ++n) {
+    const LstmChoice& choice = plan.choice[n];
+    PyTuple_SetItem(tuple, n, Py_BuildValue("(sii)", name_of(choice.kernel), choice.variant, choice.scans));
+  }
+  return tuple;
 }
 
 }  // namespace
@@ -175,12 +188,12 @@ PyObject* plan_lstm(PyObject*, PyObject* arguments) {
   LstmProblem problem{};
   if (!read(gpu_dict, gpu) || !read(problem_dict, problem)) return nullptr;
   const LstmPlan plan = lrcn_fast::plan_lstm(gpu, problem);
-  return Py_BuildValue("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:L,s:L,s:L,s:d,s:d,s:d,s:s}", "kernel", name_of(plan.kernel),
+  return Py_BuildValue("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:L,s:L,s:L,s:d,s:d,s:d,s:s,s:N}", "kernel", name_of(plan.kernel),
                        "variant", plan.variant, "scans", plan.scans, "cluster", plan.cluster, "blocks", plan.blocks,
                        "units", plan.units, "rows", plan.rows, "slices", static_cast<long long>(plan.slices),
                        "register_bytes", static_cast<long long>(plan.register_bytes), "shared_bytes",
                        static_cast<long long>(plan.shared_bytes), "start_us", plan.start_us, "step_us", plan.step_us,
-                       "floor_us", plan.floor_us, "reason", plan.reason);
+                       "floor_us", plan.floor_us, "reason", plan.reason, "choices", choices_of(plan));
 }
 
 PyObject* plan_wavefront(PyObject*, PyObject* arguments) {
@@ -195,6 +208,21 @@ PyObject* plan_wavefront(PyObject*, PyObject* arguments) {
   const LstmWavefront found = lrcn_fast::plan_wavefront(gpu, problem, layers, trains != 0);
   return Py_BuildValue("{s:L,s:d,s:d,s:s}", "window", static_cast<long long>(found.window), "one_by_one_us",
                        found.one_by_one_us, "us", found.us, "reason", found.reason);
+}
+
+PyObject* present_gpu(PyObject*, PyObject*) {
+#ifdef LRCN_WITH_CUDA
+  GpuProperties gpu{};
+  if (lrcn_fast::present_gpu(&gpu)) {
+    return Py_BuildValue("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "capability", gpu.capability, "multiprocessors",
+                         gpu.multiprocessors, "shared_bytes_per_block", gpu.shared_bytes_per_block,
+                         "shared_bytes_per_multiprocessor", gpu.shared_bytes_per_multiprocessor,
+                         "registers_per_multiprocessor", gpu.registers_per_multiprocessor, "clusters_of_2",
+                         gpu.clusters_of_2, "clusters_of_4", gpu.clusters_of_4, "clusters_of_8", gpu.clusters_of_8,
+                         "clusters_of_16", gpu.clusters_of_16, "clock_mhz", gpu.clock_mhz);
+  }
+#endif
+  Py_RETURN_NONE;
 }
 
 }  // namespace lrcn_fast::bindings

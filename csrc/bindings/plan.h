@@ -17,4 +17,7 @@ PyObject* plan_lstm(PyObject* module, PyObject* arguments);
 // plan_wavefront(gpu: dict, problem: dict, layers: int, trains: bool) -> dict
 PyObject* plan_wavefront(PyObject* module, PyObject* arguments);
 
+// present_gpu() -> dict or None, of the current device, with the names of lrcn_fast/lstm_plan.h.
+PyObject* present_gpu(PyObject* module, PyObject* none);
+
 }  // namespace lrcn_fast::bindings

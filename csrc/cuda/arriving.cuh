@@ -7,12 +7,15 @@
 
 // States that other blocks of the same launch are about to write. The memory is filled with kAbsent before the
 // launch, every word of 16 bytes is written once and as a whole, and a word that is not kAbsent any more is the
-// value: data that carries its own flag, in the place where the caller wants it anyway. Nothing is written twice,
-// so no word can be stale and no fence is needed.
+// value: data that carries its own flag, in the place where the caller wants it anyway if its rows are made of such
+// words. Nothing is written twice, so no word can be stale and no fence is needed.
 
 namespace lrcn_fast::cuda {
 
 constexpr int kAbsent = 0xff;  // of every byte
+
+// Elements of a row that is made of words: units leave a block in eights.
+__host__ __device__ constexpr std::int64_t in_eights(std::int64_t units) { return (units + 7) / 8 * 8; }
 
 // As an element, a NaN that no arithmetic makes: those have another payload.
 __device__ inline bool is_absent(const Words4& words) {

@@ -29,40 +29,54 @@ Status with_products(DType dtype, Float32Products products, Call call) {
   return Status::kUnsupportedDType;
 }
 
-// Persistent kernels are there for tensor cores alone.
+// The first of the plan's choices that the device has room for takes as many scans as it says from the first on: their
+// number, 0 if there is none. Persistent kernels are there for tensor cores alone.
 template <class Products, class Args>
-Status try_plan(const Args* scans, int count, const LstmPlan& plan, bool& fitted, void* stream) {
-  fitted = false;
-  if (plan.kernel == LstmKernel::kStep) return Status::kOk;
-  if constexpr (Products::kTensorCores) return cuda::run_persistent<Products>(scans, count, plan, fitted, stream);
-  return Status::kInvalidSize;
+Status try_plan(const Args* scans, int count, const LstmPlan& plan, int& taken, void* stream) {
+  taken = 0;
+  for (std::int32_t n = 0; n < plan.choices; ++n) {
+    if constexpr (Products::kTensorCores) {
+      bool fitted = false;
+      const int together = std::clamp(static_cast<int>(plan.choice[n].scans), 1, std::min(kMostScans, count));
+      const Status status = cuda::run_persistent<Products>(scans, together, plan.choice[n], fitted, stream);
+      if (fitted) taken = together;
+      if (fitted || status != Status::kOk) return status;
+    } else {
+      return Status::kInvalidSize;
+    }
+  }
+  return Status::kOk;
 }
 
-// As many scans together as the plan says, else each alone, else a scan's steps: run_steps(its number).
+// run_steps(number): a scan, one launch a step.
 template <class Products, class Args, class RunSteps>
 Status run_scans(const Args* scans, int count, const LstmPlan& plan, RunSteps run_steps, void* stream) {
-  for (int first = 0, together = 1; first < count; first += together) {
-    bool fitted = false;
-    together = std::clamp(static_cast<int>(plan.scans), 1, std::min(kMostScans, count - first));
-    Status status = try_plan<Products>(scans + first, together, plan, fitted, stream);
-    if (status == Status::kOk && !fitted && together > 1) {
-      together = 1;
-      status = try_plan<Products>(scans + first, together, plan, fitted, stream);
-    }
-    if (status == Status::kOk && !fitted) status = run_steps(first);
+  for (int first = 0, taken = 0; first < count; first += std::max(taken, 1)) {
+    Status status = try_plan<Products>(scans + first, count - first, plan, taken, stream);
+    if (status == Status::kOk && taken == 0) status = run_steps(first);
     if (status != Status::kOk) return status;
   }
   return Status::kOk;
 }
 
-}  // namespace
-
-size_t lstm_forward_workspace_cuda(const LstmShape& shape) {
-  const cuda::ForwardWorkspace workspace(shape);
-  return workspace.cell_bytes + workspace.unprojected_bytes;
+bool may_run_grid(const LstmPlan& plan) {
+  return std::any_of(plan.choice, plan.choice + plan.choices,
+                     [](const LstmChoice& choice) { return choice.kernel == LstmKernel::kGrid; });
 }
 
-size_t lstm_backward_workspace_cuda(const LstmShape& shape) { return cuda::ForwardWorkspace(shape).cell_bytes; }
+}  // namespace
+
+size_t lstm_workspace_cuda(const LstmForward& scan, const LstmPlan& plan) {
+  const cuda::ForwardWorkspace steps(scan.shape);
+  const cuda::GridWorkspace grid(scan.shape, 1);
+  return std::max(steps.cell_bytes + steps.unprojected_bytes,
+                  may_run_grid(plan) ? grid.exchange_bytes() + grid.states_bytes : 0);
+}
+
+size_t lstm_workspace_cuda(const LstmBackward& scan, const LstmPlan& plan) {
+  return std::max(cuda::ForwardWorkspace(scan.shape).cell_bytes,
+                  may_run_grid(plan) ? cuda::GridWorkspace(scan.shape, 4).exchange_bytes() : 0);
+}
 
 Status lstm_forward_cuda(const LstmForward* scans, int count, Float32Products products, const LstmPlan& plan,
                          void* stream) {

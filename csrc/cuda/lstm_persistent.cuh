@@ -43,45 +43,58 @@ Status launch_clusters(void (*kernel)(Call), const Args* scans, int count, bool&
   return fitted ? launcher(call_of<Call>(scans, count), false, stream) : Status::kOk;
 }
 
-// What the blocks of a grid write for each other, and whether a launch can begin on it: whoever reads takes words of 16
-// bytes, initial states too.
-struct Exchange {
-  void* first;
-  std::int64_t width;
-  bool aligned;
-};
 inline bool is_aligned(const void* address) { return reinterpret_cast<std::uintptr_t>(address) % 16 == 0; }
-inline Exchange exchange_of(const LstmForward& args) {
-  return {args.output, args.shape.hidden, is_aligned(args.output) && is_aligned(args.h0)};
+inline const void* exchanged(const LstmForward& args) { return args.output; }
+inline const void* exchanged(const LstmBackward& args) { return args.grad_gates; }
+
+// Makes a scan ready for a grid: what its blocks write for each other is absent, and initial states lie in words.
+inline Status prepare(LstmForward& args, void* stream) {
+  const GridWorkspace workspace(args.shape, 1);
+  if (args.h0 != nullptr && !(workspace.in_place && is_aligned(args.h0))) {
+    void* rows = static_cast<char*>(args.workspace) + workspace.exchange_bytes();
+    Status status = fill(rows, 0, workspace.states_bytes, stream);
+    if (status == Status::kOk) {
+      status = copy_rows(rows, workspace.row_bytes, args.h0,
+                         static_cast<std::size_t>(args.shape.hidden * size_of(args.shape.dtype)),
+                         static_cast<std::size_t>(args.shape.batch), stream);
+    }
+    if (status != Status::kOk) return status;
+    args.h0 = rows;
+  }
+  if (workspace.in_place) args.workspace = args.output;
+  return fill(args.workspace, kAbsent, workspace.frames_bytes, stream);
 }
-inline Exchange exchange_of(const LstmBackward& args) {
-  return {args.grad_gates, 4 * args.shape.hidden, is_aligned(args.grad_gates)};
+inline Status prepare(LstmBackward& args, void* stream) {
+  const GridWorkspace workspace(args.shape, 4);
+  if (workspace.in_place) args.workspace = args.grad_gates;
+  return fill(args.workspace, kAbsent, workspace.frames_bytes, stream);
 }
 
 template <class Shape, class Call, class Args>
 Status launch_grid(void (*kernel)(Call), const Args* scans, int count, bool& fitted, void* stream) {
   const LstmShape& first = scans[0].shape;
+  const std::int64_t units = static_cast<std::int64_t>(Shape::kUnits) * Shape::kCluster;
   LaunchShape shape;
-  shape.blocks_x = static_cast<unsigned>((first.hidden + Shape::kUnits - 1) / Shape::kUnits);
+  shape.blocks_x = static_cast<unsigned>((first.hidden + units - 1) / units) * Shape::kCluster;
   shape.blocks_y = static_cast<unsigned>(count);
   shape.threads = Shape::Product::kThreads;
   shape.shared_bytes = Shape::shared_bytes(first.batch);
+  shape.cluster = Shape::kCluster;
   shape.all_at_once = true;
-  // Eights of units leave together, in words of 16 bytes.
-  fitted = first.hidden <= Shape::kHidden && first.hidden % 8 == 0;
-  for (int n = 0; n < count; ++n) fitted = fitted && exchange_of(scans[n]).aligned;
+  fitted = first.hidden <= Shape::kHidden;
+  for (int n = 0; n < count; ++n) {
+    fitted = fitted && (!GridWorkspace(scans[n].shape, 1).in_place || is_aligned(exchanged(scans[n])));
+  }
   if (!fitted) return Status::kOk;
   Launcher<Call> launcher(kernel, shape);
   fitted = launcher.fits();
   if (!fitted) return Status::kOk;
+  Call call = call_of<Call>(scans, count);
   for (int n = 0; n < count; ++n) {
-    const Exchange arriving = exchange_of(scans[n]);
-    const std::int64_t elements = scans[n].shape.steps * scans[n].shape.batch * arriving.width;
-    const std::size_t bytes = sizeof(typename Shape::T) * static_cast<std::size_t>(elements);
-    const Status filled = fill(arriving.first, kAbsent, bytes, stream);
-    if (filled != Status::kOk) return filled;
+    const Status prepared = prepare(call.scans[n], stream);
+    if (prepared != Status::kOk) return prepared;
   }
-  return launcher(call_of<Call>(scans, count), false, stream);
+  return launcher(call, false, stream);
 }
 
 template <class P, int... kArguments>
@@ -123,34 +136,38 @@ Status run_variant(Status (*const (&launchers)[kCount])(const Args*, int, bool&,
 }
 
 template <class P>
-Status run_persistent(const LstmForward* scans, int count, const LstmPlan& plan, bool& fitted, void* stream) {
+Status run_persistent(const LstmForward* scans, int count, LstmChoice choice, bool& fitted, void* stream) {
   using Launcher = Status (*)(const LstmForward*, int, bool&, void*);
   if constexpr (sizeof(StorageOf<P>) == 2) {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_FORWARD_HALF(LRCN_CLUSTER_FORWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_FORWARD_HALF(LRCN_GRID_FORWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
-    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
+    if (choice.kernel == LstmKernel::kCluster)
+      return run_variant(kCluster, scans, count, choice.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, choice.variant, fitted, stream);
   } else {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_FORWARD_TF32(LRCN_CLUSTER_FORWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_FORWARD_TF32(LRCN_GRID_FORWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
-    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
+    if (choice.kernel == LstmKernel::kCluster)
+      return run_variant(kCluster, scans, count, choice.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, choice.variant, fitted, stream);
   }
 }
 
 template <class P>
-Status run_persistent(const LstmBackward* scans, int count, const LstmPlan& plan, bool& fitted, void* stream) {
+Status run_persistent(const LstmBackward* scans, int count, LstmChoice choice, bool& fitted, void* stream) {
   using Launcher = Status (*)(const LstmBackward*, int, bool&, void*);
   if constexpr (sizeof(StorageOf<P>) == 2) {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_BACKWARD_HALF(LRCN_CLUSTER_BACKWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_BACKWARD_HALF(LRCN_GRID_BACKWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
-    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
+    if (choice.kernel == LstmKernel::kCluster)
+      return run_variant(kCluster, scans, count, choice.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, choice.variant, fitted, stream);
   } else {
     static constexpr Launcher kCluster[] = {LRCN_CLUSTER_BACKWARD_TF32(LRCN_CLUSTER_BACKWARD)};
     static constexpr Launcher kGrid[] = {LRCN_GRID_BACKWARD_TF32(LRCN_GRID_BACKWARD)};
-    if (plan.kernel == LstmKernel::kCluster) return run_variant(kCluster, scans, count, plan.variant, fitted, stream);
-    return run_variant(kGrid, scans, count, plan.variant, fitted, stream);
+    if (choice.kernel == LstmKernel::kCluster)
+      return run_variant(kCluster, scans, count, choice.variant, fitted, stream);
+    return run_variant(kGrid, scans, count, choice.variant, fitted, stream);
   }
 }
 

@@ -2,7 +2,7 @@
 
 namespace lrcn_fast::cuda {
 
-template Status run_persistent<HalfProducts<bfloat16_t>>(const LstmForward*, int, const LstmPlan&, bool&, void*);
-template Status run_persistent<HalfProducts<bfloat16_t>>(const LstmBackward*, int, const LstmPlan&, bool&, void*);
+template Status run_persistent<HalfProducts<bfloat16_t>>(const LstmForward*, int, LstmChoice, bool&, void*);
+template Status run_persistent<HalfProducts<bfloat16_t>>(const LstmBackward*, int, LstmChoice, bool&, void*);
 
 }  // namespace lrcn_fast::cuda

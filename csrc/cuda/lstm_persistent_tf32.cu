@@ -2,7 +2,7 @@
 
 namespace lrcn_fast::cuda {
 
-template Status run_persistent<Tf32Products<1>>(const LstmForward*, int, const LstmPlan&, bool&, void*);
-template Status run_persistent<Tf32Products<1>>(const LstmBackward*, int, const LstmPlan&, bool&, void*);
+template Status run_persistent<Tf32Products<1>>(const LstmForward*, int, LstmChoice, bool&, void*);
+template Status run_persistent<Tf32Products<1>>(const LstmBackward*, int, LstmChoice, bool&, void*);
 
 }  // namespace lrcn_fast::cuda

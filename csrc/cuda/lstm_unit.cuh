@@ -11,7 +11,7 @@ namespace lrcn_fast::cuda {
 template <class T>
 struct UnitForward {
   Real<T> gates[4];  // pre-activations without the recurrent sums
-  bool carried;
+  bool carried = false;
 
   __device__ void load(const LstmForward& args, std::int64_t t, std::int64_t b, std::int64_t unit,
                        std::int64_t length) {
@@ -69,7 +69,7 @@ template <class T>
 struct UnitBackward {
   Real<T> i, f, g, o, c, c_before;
   Real<T> grad_h, grad_c;  // what the caller gave
-  bool carried;
+  bool carried = false;
 
   // of_output: whether h is the output, whose gradients the caller gave; with a projection it is not.
   __device__ void load(const LstmBackward& args, std::int64_t t, std::int64_t b, std::int64_t unit, std::int64_t length,

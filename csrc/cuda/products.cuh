@@ -25,6 +25,7 @@ struct HalfProducts {
   using Storage = T;
   using Sum = float;
   static constexpr bool kTensorCores = true;
+  static constexpr int kTerms = 1;           // of the sum that a product of two operands is made of
   static constexpr int kChunk = 32;          // elements of a row that one call of multiply takes
   static constexpr int kWeightOperands = 1;  // rows of weights a thread holds: row g
   static constexpr int kWarps = 8;
@@ -43,8 +44,9 @@ struct HalfProducts {
 };
 
 // float32 on tensor cores as one TF32 product, or as three, which keep 22 bits of each operand.
-template <int kTerms>
+template <int kCount>
 struct Tf32Products {
+  static constexpr int kTerms = kCount;
   static_assert(kTerms == 1 || kTerms == 3, "one product of the leading parts, or three with the remainders");
   using Storage = float;
   using Sum = float;

@@ -29,9 +29,7 @@ int room(const GpuProperties& gpu, const Variant& variant, std::int64_t shared_b
 }
 
 Fit& fit_cluster(const GpuProperties& gpu, const LstmProblem& problem, const Variant& variant, int room, Fit& fit) {
-  const std::int64_t cluster = variant.cluster();
-  // Only those of 16 leave multiprocessors of a GPC unused.
-  const std::int64_t clusters = cluster == 16 ? gpu.clusters_of_16 : gpu.multiprocessors / cluster;
+  const std::int64_t cluster = variant.cluster(), clusters = clusters_of(gpu, cluster);
   if (clusters == 0) return refuse(fit, Fit::kTogether, "the GPU runs no cluster of %lld blocks", number(cluster));
   const std::int64_t wanted = problem.scans * fit.slices;
   fit.resident = wanted > clusters ? std::min(room, 2) : 1;
@@ -41,8 +39,10 @@ Fit& fit_cluster(const GpuProperties& gpu, const LstmProblem& problem, const Var
 }
 
 Fit& fit_grid(const GpuProperties& gpu, const LstmProblem& problem, const Variant& variant, int room, Fit& fit) {
-  fit.blocks = problem.scans * ((problem.hidden + variant.units() - 1) / variant.units());
-  const std::int64_t at_once = static_cast<std::int64_t>(gpu.multiprocessors) * room;
+  const std::int64_t cluster = variant.cluster(), units = cluster * variant.units();
+  fit.blocks = problem.scans * ((problem.hidden + units - 1) / units) * cluster;
+  const std::int64_t at_once =
+      cluster == 1 ? static_cast<std::int64_t>(gpu.multiprocessors) * room : clusters_of(gpu, cluster) * cluster;
   if (fit.blocks > at_once) {
     return refuse(fit, Fit::kTogether, "%lld blocks, of which %lld run at the same time", number(fit.blocks),
                   number(at_once));
@@ -54,18 +54,29 @@ Fit& fit_grid(const GpuProperties& gpu, const LstmProblem& problem, const Varian
 
 }  // namespace
 
+std::int64_t clusters_of(const GpuProperties& gpu, std::int64_t blocks) {
+  switch (blocks) {
+    case 2:
+      return gpu.clusters_of_2;
+    case 4:
+      return gpu.clusters_of_4;
+    case 8:
+      return gpu.clusters_of_8;
+    case 16:
+      return gpu.clusters_of_16;
+    default:
+      return 0;
+  }
+}
+
 Fit fit(const GpuProperties& gpu, const LstmProblem& problem, const Variant& variant) {
   Fit fit{};
   fit.stage = Fit::kFits;
   fit.slices = (problem.batch + variant.rows() - 1) / variant.rows();
   const bool grid = variant.kernel == LstmKernel::kGrid;
-  if (!grid && gpu.capability < 90) return refuse(fit, Fit::kNoClusters, "none before capability 9.0");
+  if (variant.cluster() > 1 && gpu.capability < 90) return refuse(fit, Fit::kNoClusters, "none before capability 9.0");
   if (problem.hidden > variant.capacity()) {
     return refuse(fit, Fit::kTooLarge, "room for H=%lld", number(variant.capacity()));
-  }
-  // Eights of units leave a block together, in words of 16 bytes.
-  if (grid && problem.hidden % 8 != 0) {
-    return refuse(fit, Fit::kUnaligned, "H=%lld is no multiple of 8", number(problem.hidden));
   }
   fit.shared_bytes = variant.shared_bytes(problem.batch);
   if (fit.shared_bytes > gpu.shared_bytes_per_block) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 #include "fit.h"
 #include "lrcn_fast/lstm_plan.h"
@@ -31,54 +32,69 @@ const char* unsupported(const GpuProperties& gpu, const LstmProblem& problem) {
     return "float32 products that are not TF32 do without tensor cores, one launch a step";
   }
   if (problem.projects) return "with a projection a step takes two launches";
-  if (!problem.aligned) return "rows that begin at no multiple of 16 bytes are taken one launch a step";
   if (problem.batch == 0 || problem.hidden == 0) return "nothing to do";
   return problem.steps <= 1 ? "a single step keeps no weights for another" : nullptr;
 }
 
-// The best of a kernel's variants, and what the others ended at.
-struct Choice {
-  double total_us = 0;  // of all sequences; 0: none fits
-  double start_us = 0;  // of that, before the first step
-  double step_us = 0;
-  std::int32_t scans = 0;  // of a launch
-  Variant variant{};
-  Fit fit{};
-  Fit nearest{};  // of those that do not fit, the one that got furthest
+// A variant that fits.
+struct Candidate {
+  double total_us;     // of all sequences
+  double start_us;     // of that, before the first step
+  double step_us;      // of each of them
+  std::int32_t scans;  // of a launch
+  Variant variant;
+  Fit fit;
+};
 
-  // together: scans of a launch.
-  void consider(const GpuProperties& gpu, LstmProblem problem, std::int32_t together, const Model& model,
-                const Variant& candidate) {
-    const double launches = (problem.scans + together - 1) / together;
+// Those of a problem, the fastest first, and what the others ended at: of each kernel the one that got furthest.
+class Candidates {
+ public:
+  Candidates(const GpuProperties& gpu, const LstmProblem& problem, const Model& model)
+      : gpu_(gpu), problem_(problem), model_(model) {
+    for (const Variant& variant : plan::variants_of(problem.backward, size_of(problem.dtype))) {
+      for (std::int32_t together = problem.scans; together >= 1; --together) consider(variant, together);
+    }
+    const auto faster = [](const Candidate& a, const Candidate& b) { return a.total_us < b.total_us; };
+    std::stable_sort(list.begin(), list.end(), faster);
+  }
+
+  std::vector<Candidate> list;
+  Fit nearest_cluster{}, nearest_grid{};
+
+ private:
+  void consider(const Variant& variant, std::int32_t together) {
+    LstmProblem problem = problem_;
     problem.scans = together;
-    const Fit found = plan::fit(gpu, problem, candidate);
+    const bool grid = variant.kernel == LstmKernel::kGrid;
+    const Fit found = plan::fit(gpu_, problem, variant);
     if (found.stage != Fit::kFits) {
+      Fit& nearest = grid ? nearest_grid : nearest_cluster;
       if (found.stage >= nearest.stage) nearest = found;
       return;
     }
-    const bool grid = candidate.kernel == LstmKernel::kGrid;
+    const double launches = (problem_.scans + together - 1) / together;
     const double rounds = static_cast<double>(found.rounds);
     const double step =
-        rounds * (grid ? model.grid_step(candidate, found.resident) : model.cluster_step(candidate, found.resident));
-    const double start = launches * model.start(candidate, found.resident, rounds, together);
+        rounds * (grid ? model_.grid_step(variant, found.resident) : model_.cluster_step(variant, found.resident));
+    const double start = launches * model_.start(variant, found.resident, rounds, together);
     const double total = start + static_cast<double>(problem.steps) * launches * step;
-    if (total_us != 0 && total >= total_us) return;
-    total_us = total;
-    start_us = start;
-    step_us = launches * step;
-    scans = together;
-    variant = candidate;
-    fit = found;
+    list.push_back({total, start, launches * step, together, variant, found});
   }
+
+  const GpuProperties& gpu_;
+  const LstmProblem& problem_;
+  const Model& model_;
 };
 
-void describe(const Choice& choice, const LstmProblem& problem, double step_us, LstmPlan& plan) {
+void describe(const Candidate& choice, const LstmProblem& problem, double step_us, LstmPlan& plan) {
   char where[96], scans[48] = "";
   if (plan.kernel == LstmKernel::kCluster) {
     std::snprintf(where, sizeof where, "%d blocks, clusters of %d that run in %lld round%s", plan.blocks, plan.cluster,
                   static_cast<long long>(choice.fit.rounds), choice.fit.rounds == 1 ? "" : "s");
   } else {
-    std::snprintf(where, sizeof where, "a grid of %d blocks, all at the same time", plan.blocks);
+    char clusters[32] = "";
+    if (plan.cluster > 1) std::snprintf(clusters, sizeof clusters, " in clusters of %d", plan.cluster);
+    std::snprintf(where, sizeof where, "a grid of %d blocks%s, all at the same time", plan.blocks, clusters);
   }
   if (problem.scans > 1) std::snprintf(scans, sizeof scans, ", %d of %d scans in a launch", plan.scans, problem.scans);
   because(plan, "W_hh stays on chip in %s%s; modelled %.3g us a step, against %.3g with a launch for each", where,
@@ -100,23 +116,25 @@ LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem) {
   plan.step_us = step_us;
   if (const char* obstacle = unsupported(gpu, problem)) return because(plan, "%s", obstacle);
 
-  Choice clusters, grids;
-  for (const Variant& variant : plan::variants_of(problem.backward, size_of(problem.dtype))) {
-    Choice& choice = variant.kernel == LstmKernel::kCluster ? clusters : grids;
-    for (std::int32_t together = problem.scans; together >= 1; --together) {
-      choice.consider(gpu, problem, together, model, variant);
-    }
-  }
-  if (clusters.total_us == 0 && grids.total_us == 0) {
+  const Candidates candidates(gpu, problem, model);
+  if (candidates.list.empty()) {
     return because(plan, "H=%lld finds no place on chip. In a cluster: %s. In a grid: %s",
-                   static_cast<long long>(problem.hidden), clusters.nearest.obstacle, grids.nearest.obstacle);
+                   static_cast<long long>(problem.hidden), candidates.nearest_cluster.obstacle,
+                   candidates.nearest_grid.obstacle);
   }
-  const bool grid = clusters.total_us == 0 || (grids.total_us != 0 && grids.total_us < clusters.total_us);
-  const Choice& best = grid ? grids : clusters;
+  const Candidate& best = candidates.list.front();
   const double steps_us = static_cast<double>(problem.steps) * step_us;
-  if (steps_us < best.total_us && problem.persistence != Persistence::kAlways) {
+  const auto worth = [&](const Candidate& candidate) {
+    return candidate.total_us <= steps_us || problem.persistence == Persistence::kAlways;
+  };
+  if (!worth(best)) {
     return because(plan, "one launch for each of %lld steps takes a modelled %.4g us, a %s that keeps W_hh %.4g us",
-                   static_cast<long long>(problem.steps), steps_us, grid ? "grid" : "cluster", best.total_us);
+                   static_cast<long long>(problem.steps), steps_us,
+                   best.variant.kernel == LstmKernel::kGrid ? "grid" : "cluster", best.total_us);
+  }
+  for (const Candidate& candidate : candidates.list) {
+    if (!worth(candidate) || plan.choices == kMostLstmChoices) break;
+    plan.choice[plan.choices++] = {candidate.variant.kernel, candidate.variant.position, candidate.scans};
   }
   plan.kernel = best.variant.kernel;
   plan.variant = best.variant.position;

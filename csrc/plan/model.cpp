@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "assumptions.h"
+#include "fit.h"
 
 namespace lrcn_fast::plan {
 namespace {
@@ -56,7 +57,7 @@ double Model::weights_outside(double blocks) const {
 
 // Slices of the batch are divided among clusters. A slice has arrived before it is multiplied.
 double Model::cluster_floor(int blocks, int depth_splits) const {
-  const double clusters = blocks == 16 ? gpu_.clusters_of_16 : gpu_.multiprocessors / blocks;
+  const double clusters = blocks == 1 ? gpu_.multiprocessors : static_cast<double>(clusters_of(gpu_, blocks));
   const double rows = in_eights(std::ceil(batch_ / clusters));
   const double values = travels_ * hidden_ * rows / depth_splits;
   const double sums = (depth_splits - 1) * (backward_ ? 1 : 4) * hidden_ / blocks * rows;
@@ -86,7 +87,10 @@ double Model::floor() const {
   if (scans_ == 1) return in_turn;
   Model part = *this;  // of the GPU, one for each scan
   part.gpu_.multiprocessors = std::max(1, gpu_.multiprocessors / scans_);
-  part.gpu_.clusters_of_16 /= scans_;
+  for (std::int32_t* clusters :
+       {&part.gpu_.clusters_of_2, &part.gpu_.clusters_of_4, &part.gpu_.clusters_of_8, &part.gpu_.clusters_of_16}) {
+    *clusters /= scans_;
+  }
   return std::min(in_turn, part.floor_of_a_scan());
 }
 
@@ -95,9 +99,8 @@ double Model::floor_of_a_scan() const {
   for (int splits = 2; splits <= 8; splits *= 2) least = std::min(least, grid_floor(splits));
   const double on_chip = kRegisterShare * 4 * gpu_.registers_per_multiprocessor + gpu_.shared_bytes_per_block;
   for (int blocks = 1; blocks <= 16; blocks *= 2) {
-    if (4 * hidden_ * hidden_ * element_bytes_ > blocks * on_chip || blocks > gpu_.multiprocessors) continue;
-    if (blocks > 1 && gpu_.capability < 90) break;
-    if (blocks == 16 && gpu_.clusters_of_16 == 0) break;
+    if (4 * hidden_ * hidden_ * element_bytes_ > blocks * on_chip) continue;
+    if (blocks > 1 && (gpu_.capability < 90 || clusters_of(gpu_, blocks) == 0)) break;
     for (int splits = 1; splits <= std::min(blocks, 4); splits *= 2) {
       least = std::min(least, cluster_floor(blocks, splits));
     }
@@ -129,13 +132,15 @@ double Model::cluster_step(const Variant& variant, int resident) const {
 double Model::grid_step(const Variant& variant, int resident) const {
   const double rows = static_cast<double>(variant.rows()), depth = static_cast<double>(variant.depth());
   const double slices = std::ceil(batch_ / rows);
-  // Of eight rows: the warps read weights in shared memory once for each eight, and only what exists is asked for.
-  const double arrives = transfer(kEight * travels_ * hidden_ * element_bytes_, kIngestRate);
-  const double multiplied = std::max(products(static_cast<double>(variant.weight_rows()), depth, kEight),
+  // Of all rows of a slice, one chunk after another; only what exists is asked for.
+  const double row_bytes = travels_ * in_eights(hidden_) / variant.shares * element_bytes_;
+  const double arrives = transfer(std::min(rows, in_eights(batch_)) * row_bytes, kIngestRate);
+  const double multiplied = std::max(products(static_cast<double>(variant.weight_rows()), depth, rows),
                                      transfer(static_cast<double>(variant.weight_bytes()), kSharedRate));
-  const double work = arrives + (variant.eights - 1) * std::max(arrives, multiplied) + multiplied +
+  const double work = std::max(arrives, multiplied) + std::min(arrives, multiplied) / variant.chunks +
                       transfer(2 * static_cast<double>(variant.partial_bytes()), kSharedRate);
-  const double slice = resident * work + kPointwiseUs;
+  const double combine = transfer(static_cast<double>(variant.sums_bytes()), kIngestRate);
+  const double slice = resident * work + kPointwiseUs + (variant.shares == 1 ? 0 : kClusterExchangeUs + combine);
   return std::max(kGridExchangeUs + slice, slices * slice);
 }
 

@@ -6,23 +6,25 @@ namespace lrcn_fast::plan {
 namespace {
 
 struct Row {
-  int groups, chunks, in_registers, eights;
+  int groups, octets, shares, chunks, in_registers, eights;
 };
 
-#define LRCN_CLUSTER_ROW(groups, chunks, in_registers, eights) {groups, chunks, in_registers, eights},
-#define LRCN_GRID_ROW(chunks, in_registers, eights) {1, chunks, in_registers, eights},
+#define LRCN_CLUSTER_ROW(groups, ...) {groups, 1, 1, __VA_ARGS__},
+#define LRCN_GRID_FORWARD_ROW(...) {1, __VA_ARGS__},
+#define LRCN_GRID_BACKWARD_ROW(...) {1, 1, __VA_ARGS__},
 
 constexpr Row kClusterForwardHalf[] = {LRCN_CLUSTER_FORWARD_HALF(LRCN_CLUSTER_ROW)};
 constexpr Row kClusterBackwardHalf[] = {LRCN_CLUSTER_BACKWARD_HALF(LRCN_CLUSTER_ROW)};
 constexpr Row kClusterForwardTf32[] = {LRCN_CLUSTER_FORWARD_TF32(LRCN_CLUSTER_ROW)};
 constexpr Row kClusterBackwardTf32[] = {LRCN_CLUSTER_BACKWARD_TF32(LRCN_CLUSTER_ROW)};
-constexpr Row kGridForwardHalf[] = {LRCN_GRID_FORWARD_HALF(LRCN_GRID_ROW)};
-constexpr Row kGridBackwardHalf[] = {LRCN_GRID_BACKWARD_HALF(LRCN_GRID_ROW)};
-constexpr Row kGridForwardTf32[] = {LRCN_GRID_FORWARD_TF32(LRCN_GRID_ROW)};
-constexpr Row kGridBackwardTf32[] = {LRCN_GRID_BACKWARD_TF32(LRCN_GRID_ROW)};
+constexpr Row kGridForwardHalf[] = {LRCN_GRID_FORWARD_HALF(LRCN_GRID_FORWARD_ROW)};
+constexpr Row kGridBackwardHalf[] = {LRCN_GRID_BACKWARD_HALF(LRCN_GRID_BACKWARD_ROW)};
+constexpr Row kGridForwardTf32[] = {LRCN_GRID_FORWARD_TF32(LRCN_GRID_FORWARD_ROW)};
+constexpr Row kGridBackwardTf32[] = {LRCN_GRID_BACKWARD_TF32(LRCN_GRID_BACKWARD_ROW)};
 
 #undef LRCN_CLUSTER_ROW
-#undef LRCN_GRID_ROW
+#undef LRCN_GRID_FORWARD_ROW
+#undef LRCN_GRID_BACKWARD_ROW
 
 class Variants {
  public:
@@ -32,8 +34,8 @@ class Variants {
   void add(LstmKernel kernel, const Row (&rows)[kCount]) {
     std::int32_t position = 0;
     for (const Row& row : rows) {
-      list.push_back(
-          {kernel, position++, backward_, element_bytes_, row.groups, row.chunks, row.in_registers, row.eights});
+      list.push_back({kernel, position++, backward_, element_bytes_, row.groups, row.octets, row.shares, row.chunks,
+                      row.in_registers, row.eights});
     }
   }
 
@@ -58,7 +60,8 @@ std::int64_t Variant::shared_bytes(std::int64_t batch) const {
   }
   const std::int64_t slices = (batch + rows() - 1) / rows();
   const std::int64_t outgoing = element_bytes * rows() * units() * gates;
-  return weight_bytes() + 2 * partial_bytes() + outgoing + slices * rows() * units() * 4;
+  const std::int64_t barriers = shares == 1 ? 0 : 16;
+  return weight_bytes() + 2 * partial_bytes() + outgoing + 2 * sums_bytes() + barriers + slices * rows() * units() * 4;
 }
 
 std::vector<Variant> variants_of(bool backward, std::int64_t element_bytes) {

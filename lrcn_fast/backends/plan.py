@@ -28,7 +28,8 @@ class Gpu:
         shared_bytes_per_block: at most, opted in.
         shared_bytes_per_multiprocessor: of which each block takes 1 KiB for the system.
         registers_per_multiprocessor: of 4 bytes.
-        clusters_of_16: of 16 blocks with all their shared memory, at the same time; 0 without.
+        clusters_of_2, clusters_of_4, clusters_of_8, clusters_of_16: of blocks with all their shared
+            memory, at the same time; 0 without.
         clock_mhz: for the model of time alone.
     """
 
@@ -37,6 +38,9 @@ class Gpu:
     shared_bytes_per_block: int
     shared_bytes_per_multiprocessor: int
     registers_per_multiprocessor: int
+    clusters_of_2: int
+    clusters_of_4: int
+    clusters_of_8: int
     clusters_of_16: int
     clock_mhz: int
 
@@ -44,8 +48,8 @@ class Gpu:
     def present(cls, index: int | None = None) -> "Gpu":
         """Return that of this machine.
 
-        How many clusters of 16 run at the same time is not torch's to say: it is taken from the
-        number of multiprocessors, and the launch asks the GPU.
+        How many clusters run at the same time is not torch's to say. An extension without CUDA
+        kernels does not ask the GPU either: then it is as many as there are multiprocessors for.
 
         Args:
             index: of the device; None for the current one.
@@ -57,14 +61,24 @@ class Gpu:
         if (index or 0) not in range(seen):
             raise RuntimeError(f"gpu: torch sees {seen} GPUs here, and not number {index or 0}")
         index = torch.cuda.current_device() if index is None else index
+        module = _loader.load()
+        if module is not None:
+            with torch.cuda.device(index):
+                asked = module.present_gpu()
+            if asked is not None:
+                return cls(**(asked | {"capability": divmod(asked["capability"], 10)}))
         found: Any = torch.cuda.get_device_properties(index)
+        clusters = found.multi_processor_count if found.major in (9, 10) else 0
         return cls(
             (found.major, found.minor),
             found.multi_processor_count,
             found.shared_memory_per_block_optin,
             found.shared_memory_per_multiprocessor,
             found.regs_per_multiprocessor,
-            found.multi_processor_count // 16 if found.major in (9, 10) else 0,
+            clusters // 2,
+            clusters // 4,
+            clusters // 8,
+            clusters // 16,
             found.clock_rate // 1000,
         )
 
@@ -75,14 +89,17 @@ class Gpu:
         return " or ".join(names) or f"a GPU with {sizes}"
 
 
+_NO_CLUSTERS = (0, 0, 0, 0)
+_CLUSTERS = (66, 32, 16, 8)
 GPUS = {
-    "A100": Gpu((8, 0), 108, 163 * _KIB, 164 * _KIB, 65536, 0, 1410),
-    "H100": Gpu((9, 0), 132, 227 * _KIB, 228 * _KIB, 65536, 8, 1755),
-    "H200": Gpu((9, 0), 132, 227 * _KIB, 228 * _KIB, 65536, 8, 1755),
-    "L4": Gpu((8, 9), 58, 99 * _KIB, 100 * _KIB, 65536, 0, 2040),
-    "RTX 4090": Gpu((8, 9), 128, 99 * _KIB, 100 * _KIB, 65536, 0, 2520),
+    "A100": Gpu((8, 0), 108, 163 * _KIB, 164 * _KIB, 65536, *_NO_CLUSTERS, 1410),
+    "H100": Gpu((9, 0), 132, 227 * _KIB, 228 * _KIB, 65536, *_CLUSTERS, 1755),
+    "H200": Gpu((9, 0), 132, 227 * _KIB, 228 * _KIB, 65536, *_CLUSTERS, 1755),
+    "L4": Gpu((8, 9), 58, 99 * _KIB, 100 * _KIB, 65536, *_NO_CLUSTERS, 2040),
+    "RTX 4090": Gpu((8, 9), 128, 99 * _KIB, 100 * _KIB, 65536, *_NO_CLUSTERS, 2520),
 }
-"""Recorded properties, by name; A100 and H100 in their SXM form."""
+"""Recorded properties, by name; A100 and H100 in their SXM form. Their numbers of clusters are
+assumptions until one of these GPUs has been asked."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +123,8 @@ class Plan:
         step_us: and of a step of all scans, recurrence only.
         floor_us: what the hardware allows by the same model, whatever the kernel.
         reason: why this kernel, or why none that keeps W_hh on chip.
+        choices: kernel, variant and scans of all that beat one launch a step, the fastest first:
+            a launch that finds no room on the GPU is left to the next.
     """
 
     kernel: str
@@ -122,12 +141,13 @@ class Plan:
     step_us: float
     floor_us: float
     reason: str
+    choices: tuple[tuple[str, int, int], ...]
 
     def __str__(self) -> str:
         times = f"modelled {self.step_us:.2f} us a step, floor {self.floor_us:.2f} us"
         if self.kernel == "step":
             return f"step: {times}\n{self.reason}"
-        clusters = f" in clusters of {self.cluster}" if self.kernel == "cluster" else ""
+        clusters = f" in clusters of {self.cluster}" if self.cluster > 1 else ""
         scans = f"{self.scans} scans of " if self.scans > 1 else ""
         return (
             f"{self.kernel}: {self.blocks} blocks{clusters}, {self.units} units each, "
@@ -148,7 +168,6 @@ def plan(
     proj_size: int = 0,
     scans: int = 1,
     precision: str | None = None,
-    aligned: bool = True,
 ) -> Plan:
     """Plan scans, one layer in one direction each, on a GPU as :func:`use_persistent` allows.
 
@@ -163,7 +182,6 @@ def plan(
         scans: of these sizes, independent of each other, such as both directions; up to 4.
         precision: of float32 products, ``"highest"``, ``"high"`` or ``"medium"``, as
             ``torch.set_float32_matmul_precision`` has them; None for what is set there.
-        aligned: whether weights, states and outputs begin at multiples of 16 bytes.
 
     Raises:
         RuntimeError: the extension is not built; the message says what to do about it.
@@ -179,7 +197,6 @@ def plan(
         proj_size=proj_size,
         scans=scans,
         precision=precision,
-        aligned=aligned,
     )
     return Plan(**extension().plan_lstm(*asked))
 
@@ -195,7 +212,6 @@ def request(
     proj_size: int = 0,
     scans: int = 1,
     precision: str | None = None,
-    aligned: bool = True,
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """The GPU and the problem of :func:`plan` as the extension's planner takes them."""
     if isinstance(gpu, str):
@@ -215,7 +231,6 @@ def request(
         "hidden": hidden_size,
         "projects": proj_size > 0,
         "scans": scans,
-        "aligned": aligned,
         "persistent": extension().persistent(),
     }
     return properties, problem

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.gpu.floor import BATCHES, TABLE
-from lrcn_fast.backends import GPUS, Gpu, Plan, plan
+from lrcn_fast.backends import GPUS, Gpu, Plan, plan, use_persistent
 
 HIDDEN = (8, 15, 64, 200, 256, 257, 500, 512, 513, 777, 1000, 1024, 1025, 2048, 2100)
 ROWS = (1, 5, 8, 24, 64, 100, 256, 1000)
 DTYPES = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
+
+
+def clusters_of(gpu: Gpu, blocks: int) -> int:
+    clusters: int = getattr(gpu, f"clusters_of_{blocks}")
+    return clusters
 
 
 def check(gpu: Gpu, hidden: int, batch: int, found: Plan, scans: int = 1) -> None:
@@ -24,23 +30,29 @@ def check(gpu: Gpu, hidden: int, batch: int, found: Plan, scans: int = 1) -> Non
     if found.kernel == "step":
         counts = (found.blocks, found.units, found.rows, found.slices)
         assert (found.variant, found.scans, found.cluster, *counts) == (-1, 1, 1, 0, 0, 0, 0)
-        assert found.register_bytes == found.shared_bytes == 0
+        assert found.register_bytes == found.shared_bytes == 0 and not found.choices
         return
+    assert found.choices[0] == (found.kernel, found.variant, found.scans)
+    assert len(set(found.choices)) == len(found.choices)
+    assert {together for _, _, together in found.choices} <= set(range(1, scans + 1))
     assert found.variant >= 0
     assert 0 < found.shared_bytes <= gpu.shared_bytes_per_block
     assert 0 < found.register_bytes <= 4 * gpu.registers_per_multiprocessor
     assert (found.slices - 1) * found.rows < batch <= found.slices * found.rows
     if found.kernel == "cluster":
         assert gpu.capability >= (9, 0)
-        assert 1 < found.cluster <= 16
-        assert found.cluster < 16 or gpu.clusters_of_16 > 0
+        assert 1 < found.cluster <= 16 and clusters_of(gpu, found.cluster) > 0
         assert found.blocks == found.scans * found.cluster * found.slices
         assert found.cluster * found.units >= hidden
     else:
-        assert found.kernel == "grid" and found.cluster == 1
-        blocks, rest = divmod(found.blocks, found.scans)
-        assert rest == 0 and (blocks - 1) * found.units < hidden <= blocks * found.units
+        assert found.kernel == "grid" and found.cluster in (1, 2, 4)
+        clusters, rest = divmod(found.blocks, found.scans * found.cluster)
+        units = found.cluster * found.units
+        assert rest == 0 and (clusters - 1) * units < hidden <= clusters * units
         resident = -(-found.blocks // gpu.multiprocessors)
+        if found.cluster > 1:
+            assert gpu.capability >= (9, 0) and resident == 1
+            assert found.blocks <= found.cluster * clusters_of(gpu, found.cluster)
         assert resident <= 2
         used = resident * (found.shared_bytes + 1024)
         assert used <= gpu.shared_bytes_per_multiprocessor
@@ -62,16 +74,21 @@ def test_plans_fit(name: str, dtype: torch.dtype) -> None:
         check(GPUS[name], hidden, batch, found)
 
 
-gpus = st.builds(
-    Gpu,
-    capability=st.sampled_from([(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)]),
-    multiprocessors=st.integers(1, 160),
-    shared_bytes_per_block=st.integers(0, 227 * 1024),
-    shared_bytes_per_multiprocessor=st.integers(0, 228 * 1024),
-    registers_per_multiprocessor=st.just(65536),
-    clusters_of_16=st.integers(0, 8),
-    clock_mhz=st.integers(500, 3000),
-)
+@st.composite
+def _gpus(draw: st.DrawFn) -> Gpu:
+    multiprocessors = draw(st.integers(1, 160))
+    return Gpu(
+        draw(st.sampled_from([(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)])),
+        multiprocessors,
+        draw(st.integers(0, 227 * 1024)),
+        draw(st.integers(0, 228 * 1024)),
+        65536,
+        *(draw(st.integers(0, multiprocessors // blocks)) for blocks in (2, 4, 8, 16)),
+        draw(st.integers(500, 3000)),
+    )
+
+
+gpus = _gpus()
 
 
 @given(
@@ -82,7 +99,6 @@ gpus = st.builds(
     st.integers(0, 2**31 - 1) | st.integers(0, 100),
     st.booleans(),
     st.sampled_from(["highest", "high", "medium"]),
-    st.booleans(),
     st.integers(1, 4),
 )
 def test_plans_fit_any_gpu(
@@ -93,7 +109,6 @@ def test_plans_fit_any_gpu(
     steps: int,
     backward: bool,
     precision: str,
-    aligned: bool,
     scans: int,
 ) -> None:
     found = plan(
@@ -104,7 +119,6 @@ def test_plans_fit_any_gpu(
         steps=steps,
         backward=backward,
         precision=precision,
-        aligned=aligned,
         scans=scans,
     )
     check(gpu, hidden, batch, found, scans)
@@ -127,12 +141,12 @@ def kernel(gpu: str, hidden: int, dtype: torch.dtype = torch.bfloat16, **options
 def test_choices_on_an_h100(dtype: torch.dtype, backward: bool) -> None:
     found = {
         hidden: kernel("H100", hidden, dtype, backward=backward)
-        for hidden in (256, 257, 500, 512, 1000, 1024, 1025, 2048)
+        for hidden in (256, 500, 512, 1000, 1001, 1024, 1025, 2048, 2049)
     }
     assert found == {
-        **dict.fromkeys((256, 257, 500, 512), "cluster"),
-        **dict.fromkeys((1000, 1024), "grid"),
-        **dict.fromkeys((1025, 2048), "step"),
+        **dict.fromkeys((256, 500, 512), "cluster"),
+        **dict.fromkeys((1000, 1001, 1024, 1025, 2048), "grid"),
+        2049: "step",
     }
 
 
@@ -148,20 +162,18 @@ def test_tf32_in_a_cluster(batch: int, backward: bool) -> None:
         ({"dtype": torch.float32, "precision": "highest"}, "TF32"),
         ({"dtype": torch.float64}, "float64"),
         ({"proj_size": 64}, "projection"),
-        ({"aligned": False}, "16 bytes"),
         ({"steps": 1}, "single step"),
         ({"steps": 2}, "for each of 2 steps"),
-        ({"hidden_size": 2048}, "H=2048 finds no place.*room for H=512.*room for H=1024"),
-        ({"hidden_size": 513}, "no multiple of 8"),
-        ({"gpu": Gpu((7, 5), 72, 65536, 65536, 65536, 0, 1500)}, "8.0"),
-        ({"gpu": "A100", "hidden_size": 1024}, "before capability 9.0.*128 blocks.* 108 run"),
-        ({"gpu": "L4", "hidden_size": 1024}, "128 blocks.* 58 run"),
+        ({"hidden_size": 2049}, "H=2049 finds no place.*room for H=512.*room for H=2048"),
+        ({"gpu": Gpu((7, 5), 72, 65536, 65536, 65536, 0, 0, 0, 0, 1500)}, "8.0"),
+        ({"gpu": "A100", "hidden_size": 2048}, "before capability 9.0.*128 blocks.* 108 run"),
+        ({"gpu": "L4", "hidden_size": 1024}, "64 blocks.* 58 run"),
         (
-            {"gpu": Gpu((9, 0), 132, 16384, 233472, 65536, 8, 1755)},
+            {"gpu": Gpu((9, 0), 132, 16384, 233472, 65536, 66, 32, 16, 8, 1755)},
             "shared memory a block, of 16384",
         ),
         (
-            {"gpu": Gpu((9, 0), 16, 232448, 233472, 65536, 0, 1755), "hidden_size": 257},
+            {"gpu": Gpu((9, 0), 16, 232448, 233472, 65536, 8, 4, 2, 0, 1755), "hidden_size": 257},
             "no cluster of 16 blocks",
         ),
     ],
@@ -192,6 +204,18 @@ def test_a_grid_goes_through_its_slices() -> None:
     assert found.slices > 1
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_blocks_share_out_the_depth_where_gate_gradients_are_many(dtype: torch.dtype) -> None:
+    options: dict[str, Any] = {"steps": 128, "backward": True, "precision": "medium"}
+    for batch in (24, 64):
+        found = plan("H100", dtype, 1024, batch=batch, **options)
+        assert (found.kernel, found.cluster) == ("grid", 2)
+        assert "clusters of 2" in found.reason and "clusters of 2" in str(found)
+        alone = replace(GPUS["H100"], clusters_of_2=0, clusters_of_4=0)
+        assert plan(alone, dtype, 1024, batch=batch, **options).step_us > found.step_us
+    assert plan("H100", dtype, 256, batch=24, **options).kernel == "cluster"
+
+
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("scans", [2, 3, 4])
 def test_scans_together_take_little_longer_than_one(scans: int, backward: bool) -> None:
@@ -208,8 +232,21 @@ def test_scans_together_take_little_longer_than_one(scans: int, backward: bool) 
     assert few.step_us < 1.3 * plan("H100", torch.bfloat16, 256, batch=8, **options).step_us
 
 
+def test_choices_that_a_smaller_gpu_would_have() -> None:
+    """What the launcher tries next is what the planner takes where the first does not fit."""
+    options: dict[str, Any] = {"batch": 8, "steps": 128, "scans": 2}
+    found = plan("H100", torch.bfloat16, 256, **options)
+    alone = plan(replace(GPUS["H100"], clusters_of_16=0), torch.bfloat16, 256, **options)
+    assert found.cluster == 16 and alone.kernel == "grid"
+    assert alone.choices[0] in found.choices[1:]
+    assert found.choices[0] not in alone.choices
+    with use_persistent("1"):
+        insisting = plan("H100", torch.bfloat16, 256, **options)
+    assert insisting.choices[: len(found.choices)] == found.choices
+
+
 def test_scans_that_find_no_room_together_take_turns() -> None:
-    found = plan("H100", torch.bfloat16, 1000, batch=8, steps=128, scans=2)
+    found = plan("H100", torch.bfloat16, 2048, batch=8, steps=128, scans=2)
     assert (found.kernel, found.scans) == ("grid", 1)
     assert "1 of 2 scans in a launch" in found.reason
 

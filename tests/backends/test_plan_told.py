@@ -1,6 +1,7 @@
 """How the planner is asked, what it refuses, and what ``explain`` tells of its plans."""
 
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from lrcn_fast.backends import GPUS, Gpu, LstmSpec, OpSpec, plan, use_persistent
 def problem() -> dict[str, Any]:
     return {
         **{"backward": False, "dtype": "bfloat16", "products": "float32", "steps": 8},
-        **{"batch": 8, "hidden": 64, "projects": False, "scans": 1, "aligned": True},
+        **{"batch": 8, "hidden": 64, "projects": False, "scans": 1},
         "persistent": "auto",
     }
 
@@ -42,7 +43,7 @@ def test_wrong_value_of_a_problem(key: str) -> None:
         extension().plan_lstm(properties(), problem() | {key: "x"})
 
 
-@pytest.mark.parametrize("argument, key", [("gpu", "clock_mhz"), ("problem", "aligned")])
+@pytest.mark.parametrize("argument, key", [("gpu", "clock_mhz"), ("problem", "projects")])
 def test_missing_and_unknown_keys(argument: str, key: str) -> None:
     dicts = {"gpu": properties(), "problem": problem()}
     dicts[argument]["blocks"] = 3
@@ -112,6 +113,11 @@ def test_present_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: found)
+    monkeypatch.setattr(torch.cuda, "device", lambda index: nullcontext())
+    # What an extension without CUDA kernels leaves to the number of multiprocessors.
+    monkeypatch.setattr(extension(), "present_gpu", lambda: None)
+    assert Gpu.present() == Gpu.present(0) == replace(GPUS["H100"], clusters_of_4=33)
+    monkeypatch.setattr(extension(), "present_gpu", properties)
     assert Gpu.present() == Gpu.present(0) == GPUS["H100"]
     with pytest.raises(RuntimeError, match="not number 1"):
         Gpu.present(1)
@@ -141,7 +147,7 @@ def test_explain_shows_the_plans() -> None:
         ):
             assert word in shown
     assert "step: modelled" in backends.explain(spec, steps=1, gpu=GPUS["L4"])
-    unknown = Gpu((9, 0), 7, 232448, 233472, 65536, 0, 1755)
+    unknown = Gpu((9, 0), 7, 232448, 233472, 65536, 3, 1, 0, 0, 1755)
     assert "a GPU with 7 multiprocessors of capability 9.0" in backends.explain(spec, gpu=unknown)
 
 

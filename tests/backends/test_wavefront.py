@@ -73,7 +73,7 @@ def test_long_sequences_of_layers_that_fit_side_by_side(gpu: str) -> None:
         ({"layers": 1}, "1 layers of 1024 steps have no two windows"),
         ({"steps": 15}, "2 layers of 15 steps have no two windows of 8 steps"),
         ({"steps": 16}, "2 windows of 8 steps take .*: too little is gained"),
-        ({"hidden_size": 1000}, "no two layers run at the same time: .*1 of 2 scans in a launch"),
+        ({"hidden_size": 2048}, "no two layers run at the same time: .*1 of 2 scans in a launch"),
         ({"dtype": torch.float64}, "no two layers run at the same time: float64"),
         ({"proj_size": 9}, "no two layers run at the same time: with a projection"),
     ],

@@ -51,10 +51,17 @@ _CLUSTERS = 90
 RULES = (
     Rule(r"conv_frames: cuda::conv_frames_kernel<__half, .*", FLOAT16),
     Rule(r"conv_frames: cuda::conv_frames_kernel<__nv_bfloat16, .*", BFLOAT16),
+    Rule(r"gpu: .*", tensor_cores=None),
     Rule(r"(lstm_cell|frames_to_input|relu_max_pool_lrn): (cuda::)?\w+<.*", tensor_cores=None),
     *(
         Rule(rf"lstm_\w+: cuda::lstm_cluster_\w+<cuda::{name}, .*", products, since=_CLUSTERS)
         for name, products in _OPERANDS.items()
+    ),
+    # Blocks of a cluster that share out the depth.
+    *(
+        Rule(rf"lstm_\w+: cuda::lstm_grid_\w+<cuda::{name}, {row}>.*", products, since=_CLUSTERS)
+        for name, products in _OPERANDS.items()
+        for row in (r"\d+, [24], \d+, \d+, \d+", r"[24], \d+, \d+, \d+")
     ),
     *(
         Rule(rf"lstm_\w+: cuda::lstm_\w+<cuda::{name}, .*", products)

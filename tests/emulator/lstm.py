@@ -12,6 +12,8 @@ STEP, CLUSTER, GRID = range(3)  # LstmKernel of lstm_plan.h
 FORWARD = ("output", "h_n", "c_n", "cells", "activations")
 BACKWARD = ("grad_gates", "grad_h0", "grad_c0", "grad_hidden")
 Results = tuple[Tensor, ...]
+Kernel = tuple[int, int]
+"""Which one, and the position in its list of lstm_variants.h."""
 
 
 def _arrays(x: Tensors, **others: Tensor | None) -> dict[str, Any]:
@@ -35,23 +37,31 @@ def _empty(x: Tensors, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: like(x.gates.dtype, *shapes[name]) for name in names}
 
 
+def _choices(kernel: Kernel, together: int, then: tuple[Kernel, ...]) -> list[tuple[int, int, int]]:
+    """As a plan has them: so many scans in a launch, else one."""
+    kernels = [] if kernel[0] == STEP else [kernel, *then]
+    return [(*one, scans) for one in kernels for scans in (together, 1)]
+
+
 def forward_scans(
     scans: list[Tensors],
     tf32: int = 0,
     save: tuple[str, ...] = ("cells", "activations"),
-    kernel: tuple[int, int] = (STEP, -1),
+    kernel: Kernel = (STEP, -1),
     together: int = 4,
+    then: tuple[Kernel, ...] = (),
 ) -> list[Results]:
     """``lstm_forward`` of several scans in one call; what is not saved stays NaN.
 
     Args:
-        kernel: which one, and the position in its list of lstm_variants.h.
+        kernel: of the first choice.
         together: scans of a launch.
+        then: what is tried where that does not fit.
     """
     outputs = [_empty(x, FORWARD) for x in scans]
     skipped = dict.fromkeys({"cells", "activations"} - set(save))
     calls = [{**_arrays(x), **out, **skipped} for x, out in zip(scans, outputs, strict=True)]
-    emulator().lstm_forward(calls, tf32, *kernel, together)
+    emulator().lstm_forward(calls, tf32, _choices(kernel, together, then))
     return [
         tuple(to_torch(array, x.gates.dtype) for array in out.values())
         for x, out in zip(scans, outputs, strict=True)
@@ -62,8 +72,9 @@ def backward_scans(
     scans: list[Tensors],
     saved: list[tuple[Tensor, Tensor]],
     tf32: int = 0,
-    kernel: tuple[int, int] = (STEP, -1),
+    kernel: Kernel = (STEP, -1),
     together: int = 4,
+    then: tuple[Kernel, ...] = (),
 ) -> list[Results]:
     """``lstm_backward`` of the (activations, cells) that a forward saved of each scan."""
     outputs = [_empty(x, BACKWARD) for x in scans]
@@ -78,7 +89,7 @@ def backward_scans(
         )
         hidden = out["grad_hidden"] if x.weight_hr is not None else None
         calls.append({**arrays, **out, "grad_hidden": hidden})
-    emulator().lstm_backward(calls, tf32, *kernel, together)
+    emulator().lstm_backward(calls, tf32, _choices(kernel, together, then))
     results = []
     for x, out in zip(scans, outputs, strict=True):
         grads = [to_torch(array, x.gates.dtype) for array in out.values()]

@@ -5,9 +5,9 @@ and of the persistent kernels only the first variant of each in fp16. The rest o
 emulator's own.
 
 Left out is what the kernels could do without: the barrier at the end of a cluster (who has waited
-for the last step has all that peers send him), the second warp_barrier of a turn of the grid's (the
-next turn's block_barrier comes before anything is written), and those that only keep a compiler
-from asking for too much at once.
+for the last step has all that peers send him), the second warp_barrier of words that leave a grid
+(the next turn's block_barrier comes before anything is written), and those that only keep a
+compiler from asking for too much at once.
 """
 
 import fcntl
@@ -23,6 +23,9 @@ from tests.emulator.build import FLAGS, FOLDER, ROOT, build
 
 MUTANTS = FOLDER / "mutants"
 SOURCES = ("lstm_persistent_float16", "relu_max_pool_lrn")
+SHARES = "_shares"
+"""Ends the kernel of a fault that needs blocks that share out the depth."""
+_SHARING = f"lstm_grid_forward{SHARES}"
 
 _BINDING = """\
 #include "tests/emulator/bindings/arrays.h"
@@ -101,19 +104,28 @@ def _cluster(file: str) -> list[Fault]:
     ]
 
 
-def _grid(file: str) -> list[Fault]:
-    kernel = file.removesuffix(".cuh")
-    asked = "* hidden, true}" if "forward" in file else "* 4 * hidden, true}"
-    fill = "fill(arriving.first, kAbsent, bytes, stream)"
+def _grid(direction: str) -> list[Fault]:
+    kernel = f"lstm_grid_{direction}"
+    file, launches, words = f"{kernel}.cuh", "lstm_persistent.cuh", "lstm_grid.cuh"
+    forward = direction == "forward"
+    asked = "* width, true}" if forward else "* 4 * width, true}"
+    fill, turn = (
+        "fill(args.workspace, kAbsent, workspace.frames_bytes, stream)",
+        "partial + turn % 2",
+    )
+    besides = f"exchange != args.{'output' if forward else 'grad_gates'}"
     return [
         _first_scan(file),
         Fault("no barrier before sums", file, "block_barrier()"),
-        Fault("sends before the barrier", file, "warp_barrier()"),
-        Fault("one buffer of sums", file, "turn ^= 1", "turn ^= FAULT ? 0 : 1"),
+        Fault("leaves before the barrier", words, "warp_barrier()", kernel=kernel),
+        Fault("one buffer of sums", file, turn, "partial + (FAULT ? 0 : turn % 2)"),
         Fault("does not wait", file, asked, asked.replace("true", "!FAULT")),
         Fault(
-            "not filled", "lstm_persistent.cuh", fill, f"(FAULT ? Status::kOk : {fill})", 0, kernel
+            *("not filled", launches, fill, f"(FAULT ? Status::kOk : {fill})"),
+            occurrence=0 if forward else 1,
+            kernel=kernel,
         ),
+        Fault("words alone", file, besides, f"!FAULT && {besides}"),
     ]
 
 
@@ -125,17 +137,65 @@ def _maps(file: str, barriers: int) -> list[Fault]:
     ]
 
 
+def _states() -> list[Fault]:
+    """Of the copy of the initial states."""
+    file, kernel = "lstm_persistent.cuh", "lstm_grid_forward"
+    zeros = "fill(rows, 0, workspace.states_bytes, stream)"
+    apart = "copy_rows(rows, workspace.row_bytes"
+    return [
+        Fault("words not zero", file, zeros, f"(FAULT ? Status::kOk : {zeros})", kernel=kernel),
+        Fault("states side by side", file, apart, f"{apart} - 2 * FAULT", kernel=kernel),
+    ]
+
+
+def _sums() -> list[Fault]:
+    """Of the blocks of a cluster that share out the depth. Each keeps the texts of those below."""
+    file, current = "cluster_sums.cuh", "arrived_ + turn % 2"
+    first, again = "arrived_ + n, kTurnBytes", f"mbarrier_arrive_expect({current}, kTurnBytes)"
+    wait, alone = "mbarrier_wait_cluster(", "(FAULT ? mbarrier_wait : mbarrier_wait_cluster)("
+    signal, other = f"sums_of(owner, item),\n{' ' * 20}arrived_ + ", "(FAULT ? turn + 1 : turn)"
+    place, buffer = "source < owner ? source : source - 1", "static_cast<int>(turn % 2) * kPeers"
+    faults = [
+        ("no barrier before peers send", "cluster_barrier()", ""),
+        ("no wait", f"{wait}{current}, turn / 2 % 2)", ""),
+        ("waits for the block alone", wait, alone),
+        ("wrong parity", "turn / 2 % 2", "(FAULT ? turn : turn / 2) % 2"),
+        ("few bytes", first, first + " - 16 * FAULT"),
+        ("many bytes", first, first + " + 16 * FAULT"),
+        ("expects one turn only", again, ""),
+        ("signals the wrong barrier", f"{signal}turn", f"{signal}{other}"),
+        ("one buffer", buffer, "(FAULT ? 0 : static_cast<int>(turn % 2)) * kPeers"),
+        ("all sums in one place", place, f"FAULT ? 0 : {place}"),
+        ("the own sums alone", "source == rank() ?", "source == rank() || FAULT ?"),
+    ]
+    return [Fault(name, file, old, new, kernel=_SHARING) for name, old, new in faults]
+
+
 PERSISTENT_FAULTS = [
     *_cluster("lstm_cluster_forward.cuh"),
     *_cluster("lstm_cluster_backward.cuh"),
-    *_grid("lstm_grid_forward.cuh"),
-    *_grid("lstm_grid_backward.cuh"),
+    *_grid("forward"),
+    *_states(),
+    *_grid("backward"),
+    *_sums(),
 ]
 MAP_FAULTS = [
     *_maps("relu_max_pool_lrn_forward.cuh", 2),
     *_maps("relu_max_pool_lrn_backward.cuh", 3),
 ]
 FAULTS = [*PERSISTENT_FAULTS, *MAP_FAULTS]
+
+# The second row of those lists, in which four blocks share out the depth.
+_SECOND_ROWS = {"GRID_FORWARD_HALF": "X(1, 4, 1, 8, 1)", "GRID_BACKWARD_HALF": "X(4, 2, 8, 1)"}
+
+
+def _variants() -> str:
+    """The first row of each list, and of some a second that costs little here."""
+    text = (ROOT / "csrc/include/lrcn_fast/lstm_variants.h").read_text().replace("\\\n", "")
+    text = re.sub(r"(#define \w+\(X\)\s*X\([^)]*\)).*", r"\1", text)
+    for name, row in _SECOND_ROWS.items():
+        text = re.sub(rf"(#define LRCN_{name}\(X\).*)", rf"\1 {row}", text)
+    return text
 
 
 def _write_sources() -> None:
@@ -144,11 +204,8 @@ def _write_sources() -> None:
         texts[fault.file] = fault.put_into(texts[fault.file], number)
     for name, text in texts.items():
         (MUTANTS / name).write_text(text)
-    variants = (ROOT / "csrc/include/lrcn_fast/lstm_variants.h").read_text().replace("\\\n", "")
-    # The first row of each list.
-    variants = re.sub(r"(#define \w+\(X\)\s*X\([^)]*\)).*", r"\1", variants)
     (MUTANTS / "lrcn_fast").mkdir(exist_ok=True)
-    (MUTANTS / "lrcn_fast" / "lstm_variants.h").write_text(variants)
+    (MUTANTS / "lrcn_fast" / "lstm_variants.h").write_text(_variants())
     (MUTANTS / "fault.h").write_text("#pragma once\nint lrcn_fault();\n")
     kernels = [(ROOT / "csrc" / "cuda" / f"{source}.cu").read_text() for source in SOURCES]
     (MUTANTS / "mutants.cpp").write_text("".join(kernels) + _BINDING)

@@ -5,6 +5,7 @@ state that is read too early, too late or from the wrong place shows.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,19 +26,24 @@ TENSOR_CORES = (*HALVES, "tf32", "tf32x3")
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of lstm_variants.h."""
+    """A row of lstm_variants.h: ``shares`` blocks of a cluster share out the depth."""
 
     kernel: int
     backward: bool
     arithmetic: str
     position: int
+    row: tuple[int, ...]
     hidden: int
-    rows: int
+    shares: int
+
+    @property
+    def rows(self) -> int:
+        return 8 * self.row[-1]
 
     def __str__(self) -> str:
         kind = "cluster" if self.kernel == lstm.CLUSTER else "grid"
         direction = "backward" if self.backward else "forward"
-        return f"{kind}-{direction}-{self.arithmetic}-{self.hidden}x{self.rows}"
+        return f"{kind}-{direction}-{self.arithmetic}-{'.'.join(map(str, self.row))}"
 
 
 def variants() -> list[Variant]:
@@ -46,24 +52,28 @@ def variants() -> list[Variant]:
     for kind, direction, family, rows in re.findall(
         r"#define LRCN_(CLUSTER|GRID)_(FORWARD|BACKWARD)_(HALF|TF32)\(X\)(.*)", text
     ):
+        backward = direction == "BACKWARD"
         names = HALVES if family == "HALF" else TENSOR_CORES[2:]
-        chunk = 32 if family == "HALF" else 16
-        for position, row in enumerate(re.findall(r"X\(([^)]*)\)", rows)):
-            numbers = [int(number) for number in row.split(",")]
-            groups, chunks = (numbers[0], numbers[1]) if kind == "CLUSTER" else (1, numbers[0])
-            hidden = chunk * (8 // groups) * chunks // (4 if direction == "BACKWARD" else 1)
-            for name in names:
-                kernel = lstm.CLUSTER if kind == "CLUSTER" else lstm.GRID
-                found.append(
-                    Variant(
-                        kernel, direction == "BACKWARD", name, position, hidden, 8 * numbers[-1]
-                    )
-                )
+        chunk = (32 if family == "HALF" else 16) * 8
+        for position, given in enumerate(re.findall(r"X\(([^)]*)\)", rows)):
+            row = tuple(int(number) for number in given.split(","))
+            shares = 1 if kind == "CLUSTER" else row[-4]
+            depth = chunk * row[-3] * shares // (row[0] if kind == "CLUSTER" else 1)
+            kernel = lstm.CLUSTER if kind == "CLUSTER" else lstm.GRID
+            hidden = depth // 4 if backward else depth
+            found += [
+                Variant(kernel, backward, name, position, row, hidden, shares) for name in names
+            ]
     return found
 
 
 VARIANTS = variants()
-KINDS = [(kernel, backward) for kernel in (lstm.CLUSTER, lstm.GRID) for backward in (False, True)]
+# Kernel, direction, and whether blocks share out the depth.
+KINDS = [
+    (kernel, backward, shares)
+    for kernel, shares in ((lstm.CLUSTER, False), (lstm.GRID, False), (lstm.GRID, True))
+    for backward in (False, True)
+]
 
 
 def rotated() -> list[Variant]:
@@ -75,9 +85,10 @@ def rotated() -> list[Variant]:
     ]
 
 
-def smallest(kernel: int, backward: bool, arithmetic: str) -> Variant:
-    wanted = (kernel, backward, arithmetic, 0)
-    return next(v for v in VARIANTS if (v.kernel, v.backward, v.arithmetic, v.position) == wanted)
+def smallest(kernel: int, backward: bool, arithmetic: str, shares: bool = False) -> Variant:
+    """The first of its kind in the list."""
+    wanted = (kernel, backward, arithmetic, shares)
+    return next(v for v in VARIANTS if (v.kernel, v.backward, v.arithmetic, v.shares > 1) == wanted)
 
 
 def run_on(
@@ -128,16 +139,32 @@ def test_large_variant(variant: Variant) -> None:
     run(Case("few units", T=3, B=3, H=72, cont="random", lengths=(3, 1, 2)), variant, 2)
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_weights_that_registers_do_not_hold(backward: bool) -> None:
-    """Those of the last chunks, which are zero where a large variant has few units."""
-    variant = next(
-        v
-        for v in VARIANTS
-        if (v.kernel, v.backward, v.arithmetic, v.hidden)
-        == (lstm.CLUSTER, backward, "float16", 512)
-    )
-    run(Case("many units", T=2, B=2, H=504), variant, 3)
+@pytest.mark.parametrize("variant", [v for v in rotated() if v.kernel == lstm.GRID], ids=str)
+def test_a_grid_of_odd_rows(variant: Variant) -> None:
+    """More of them than a slice has, of units that fill no word of 16 bytes."""
+    batch = variant.rows + 3
+    lengths = tuple((5 * n) % 4 for n in range(batch))
+    run(Case("odd", T=3, B=batch, H=21, cont="random", lengths=lengths), variant, 3)
+
+
+# One of each kernel. Those in shared memory and of the last chunks are zero where units are few.
+@pytest.mark.parametrize(
+    "kernel, backward, arithmetic, row, hidden",
+    [
+        (lstm.CLUSTER, False, "float16", (4, 8, 10, 1), 504),
+        (lstm.CLUSTER, True, "float16", (2, 16, 9, 1), 504),
+        (lstm.GRID, False, "bfloat16", (2, 1, 8, 16, 1), 2041),
+        (lstm.GRID, True, "bfloat16", (1, 32, 16, 1), 2041),
+        (lstm.GRID, False, "tf32", (1, 2, 4, 6, 2), 1000),
+        (lstm.GRID, True, "float16", (4, 4, 10, 2), 1000),
+    ],
+)
+def test_all_weights(
+    kernel: int, backward: bool, arithmetic: str, row: tuple[int, ...], hidden: int
+) -> None:
+    wanted = (kernel, backward, arithmetic, row)
+    variant = next(v for v in VARIANTS if (v.kernel, v.backward, v.arithmetic, v.row) == wanted)
+    run(Case("many units", T=2, B=2, H=hidden), variant, 3)
 
 
 ROWS = [case for case in CASES if not case.P and case.B]
@@ -150,24 +177,24 @@ def test_case_on_a_cluster(case: Case, arithmetic: str) -> None:
         run(case, smallest(lstm.CLUSTER, backward, arithmetic), sum(map(ord, case.name)))
 
 
+@pytest.mark.parametrize("shares", [False, True])
 @pytest.mark.parametrize("arithmetic", ["float16", "tf32"])
 @pytest.mark.parametrize("case", ROWS, ids=str)
-def test_case_on_a_grid(case: Case, arithmetic: str) -> None:
-    """A grid takes only eights of units: the next such width."""
-    wide = replace(case, H=(case.H + 7) // 8 * 8)
+def test_case_on_a_grid(case: Case, arithmetic: str, shares: bool) -> None:
     # The weights of tf32 leave room for the cells of few slices on the way back.
     ways = (False,) if case.name == "many_streams" and arithmetic == "tf32" else (False, True)
     for backward in ways:
-        run(wide, smallest(lstm.GRID, backward, arithmetic), sum(map(ord, case.name)))
+        variant = smallest(lstm.GRID, backward, arithmetic, shares)
+        run(case, variant, sum(map(ord, case.name)))
 
 
-@pytest.mark.parametrize("kernel, backward", KINDS)
-def test_the_order_of_threads_does_not_matter(kernel: int, backward: bool) -> None:
-    """Three slices, of which the last is not full."""
+@pytest.mark.parametrize("kernel, backward, shares", KINDS)
+def test_the_order_of_threads_does_not_matter(kernel: int, backward: bool, shares: bool) -> None:
+    """Several slices, of which the last is not full."""
     lengths = tuple((3 * n) % 6 for n in range(19))
     case = Case("orders", T=5, B=19, H=24, cont="random", lengths=lengths, reverse=True)
     for seed in range(4):
-        run(case, smallest(kernel, backward, "float16"), seed)
+        run(case, smallest(kernel, backward, "float16", shares), seed)
 
 
 def all_ones(tensor: Tensor) -> Tensor:
@@ -177,11 +204,13 @@ def all_ones(tensor: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("arithmetic", TENSOR_CORES)
-@pytest.mark.parametrize("kernel", [lstm.CLUSTER, lstm.GRID])
-def test_inputs_that_look_absent_are_taken_as_they_are(kernel: int, arithmetic: str) -> None:
+@pytest.mark.parametrize("kernel, hidden", [(lstm.CLUSTER, 16), (lstm.GRID, 16), (lstm.GRID, 13)])
+def test_inputs_that_look_absent_are_taken_as_they_are(
+    kernel: int, hidden: int, arithmetic: str
+) -> None:
     """Row 0 starts anew and never sees its state, 1 carries it on, 2 has no step, 3 bad gates."""
     clean = build(
-        Case("absent", T=3, B=5, H=16, lengths=(3, 3, 0, 3, 2)), ARITHMETICS[arithmetic][0]
+        Case("absent", T=3, B=5, H=hidden, lengths=(3, 3, 0, 3, 2)), ARITHMETICS[arithmetic][0]
     )
     assert clean.h0 is not None and clean.c0 is not None
     clean.cont = torch.ones(3, 5, dtype=torch.bool)
@@ -215,10 +244,20 @@ def test_inputs_that_look_absent_are_taken_as_they_are(kernel: int, arithmetic: 
     assert actual[1][3].isnan().all()
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_a_grid_refuses_eights_that_are_not_full(backward: bool) -> None:
-    """Units past the last would be written over the next row: the kernels of one step take over."""
-    variant = smallest(lstm.GRID, backward, "tf32")
-    case = Case("half an eight", T=2, B=3, H=12)
-    with pytest.raises(AssertionError, match="Step"):
-        run(case, variant)
+@pytest.fixture
+def blocks_at_once() -> Iterator[None]:
+    yield
+    emulator().set_blocks_at_once(2**32 - 1)
+
+
+@pytest.mark.parametrize(
+    "room, launched", [(8, "GridForward"), (7, "ClusterForward"), (0, "ClusterForward")]
+)
+def test_the_next_choice_is_tried(room: int, launched: str, blocks_at_once: None) -> None:
+    """The grid that H=64 needs has 8 blocks."""
+    emulator().set_blocks_at_once(room)
+    x = build(Case("choices", T=3, B=3, H=64), torch.float16)
+    lstm.forward(x, kernel=(lstm.GRID, 0), then=((lstm.GRID, 1), (lstm.CLUSTER, 0)))
+    assert emulator().last_launch() == f"lrcn_fast::cuda::{launched}"
+    lstm.forward(x, kernel=(lstm.GRID, 0))
+    assert ("Grid" if room == 8 else "Step") in emulator().last_launch()

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from tests.emulator import lstm
-from tests.emulator.mutants import FAULTS, PERSISTENT_FAULTS, Fault, mutants
+from tests.emulator.mutants import FAULTS, PERSISTENT_FAULTS, SHARES, Fault, mutants
 from tests.emulator.test_lstm import check, loop
 from tests.helpers.cases import Case, build
 
 SEEDS = range(4)
 # Two slices; enough steps for each buffer to be used again. And a short scan beside it.
-CASES = [Case("mutants", T=6, B=11, H=24), Case("beside", T=2, B=11, H=24, reverse=True)]
+CASES = [Case("mutants", T=6, B=11, H=21), Case("beside", T=2, B=11, H=21, reverse=True)]
 
 
 def run(kernel: str, fault: int, seed: int) -> None:
@@ -18,7 +18,7 @@ def run(kernel: str, fault: int, seed: int) -> None:
     scans = [build(case, torch.float16) for case in CASES]
     mutants().set_fault(fault)
     mutants().set_seed(seed)
-    plan = (lstm.CLUSTER if "cluster" in kernel else lstm.GRID, 0)
+    plan = (lstm.CLUSTER if "cluster" in kernel else lstm.GRID, int(SHARES in kernel))
     if "forward" in kernel:
         names, oracles = lstm.FORWARD, [oracle[:2] for oracle in loops]
         actual = lstm.forward_scans(scans, kernel=plan)
@@ -36,7 +36,10 @@ def on_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "kernel", sorted({str(fault).split("-")[0] for fault in PERSISTENT_FAULTS})
+    "kernel",
+    sorted(
+        {str(fault).split("-")[0] for fault in PERSISTENT_FAULTS} | {f"lstm_grid_backward{SHARES}"}
+    ),
 )
 def test_nothing_is_found_without_a_fault(kernel: str) -> None:
     for seed in SEEDS:

@@ -83,21 +83,24 @@ class Launcher {
     return status_of(cudaLaunchKernelExC(&config_, function_, arguments));
   }
 
-  // Whether the device can run all blocks at the same time, or of a launch with clusters one of them.
+  // Whether the device can run all blocks at the same time if they are launched so, and one cluster of them otherwise.
   bool fits() {
-    int blocks = 0, clusters = 0;
-    config_.numAttrs = count_;
-    bool known = error_ == cudaSuccess;
-    if (shape_.cluster > 1) {
-      known = known && cudaOccupancyMaxActiveClusters(&clusters, function_, &config_) == cudaSuccess;
-    } else {
-      known = known && cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-                           &blocks, function_, static_cast<int>(shape_.threads), shape_.shared_bytes) == cudaSuccess;
+    int found = 0;
+    cudaError_t error = error_;
+    if (error == cudaSuccess && shape_.cluster > 1) {
+      config_.numAttrs = 1;  // the size of the cluster alone
+      error = cudaOccupancyMaxActiveClusters(&found, function_, &config_);
+    } else if (error == cudaSuccess) {
+      error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&found, function_, static_cast<int>(shape_.threads),
+                                                            shape_.shared_bytes);
     }
-    if (!known) forget_error();
-    if (!known || shape_.cluster > 1) return known && clusters > 0;
-    const auto wanted = static_cast<long long>(shape_.blocks_x) * shape_.blocks_y * shape_.blocks_z;
-    return wanted <= static_cast<long long>(blocks) * multiprocessors();
+    if (error != cudaSuccess) {
+      forget_error();
+      return false;
+    }
+    const auto at_once = static_cast<long long>(found) * (shape_.cluster > 1 ? shape_.cluster : multiprocessors());
+    const auto blocks = static_cast<long long>(shape_.blocks_x) * shape_.blocks_y * shape_.blocks_z;
+    return (shape_.all_at_once ? blocks : shape_.cluster) <= at_once;
   }
 
  private:
@@ -150,9 +153,15 @@ Status launch(void (*kernel)(Params), const LaunchShape& shape, const Params& pa
   return Launcher<Params>(kernel, shape)(params, shape.overlaps_previous, stream);
 }
 
-// Sets every byte of device memory, in the order of the stream.
+// Of device memory, in the order of the stream: sets every byte, and copies rows that lie side by side to others that
+// begin to_bytes apart.
 inline Status fill(void* memory, int byte, std::size_t bytes, void* stream) {
   return status_of(cudaMemsetAsync(memory, byte, bytes, static_cast<cudaStream_t>(stream)));
+}
+inline Status copy_rows(void* to, std::size_t to_bytes, const void* from, std::size_t bytes, std::size_t rows,
+                        void* stream) {
+  return status_of(cudaMemcpy2DAsync(to, to_bytes, from, bytes, bytes, rows, cudaMemcpyDeviceToDevice,
+                                     static_cast<cudaStream_t>(stream)));
 }
 
 }  // namespace lrcn_fast::cuda

@@ -51,6 +51,12 @@ __device__ __forceinline__ To bits_as(From from) {
   return to;
 }
 
+// The compiler takes the value for a new one: what follows from it is not computed once for all rounds of a loop.
+__device__ __forceinline__ void renew(Words4& words) {
+  asm volatile("" : "+r"(words.word[0]), "+r"(words.word[1]), "+r"(words.word[2]), "+r"(words.word[3]));
+}
+__device__ __forceinline__ void renew(int& value) { asm volatile("" : "+r"(value)); }
+
 }  // namespace lrcn_fast::cuda
 
 #endif

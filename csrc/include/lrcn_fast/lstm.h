@@ -46,7 +46,7 @@ struct LstmForward {
   void* c_n;                 // (B, H)
   void* cells;               // optional (frames, H), zero past the lengths
   void* activations;         // optional (frames, 4H): sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
-  void* workspace;           // lstm_forward_workspace_*() bytes, contents irrelevant; 64-byte aligned for the
+  void* workspace;           // lstm_*workspace_*() bytes, contents irrelevant; 64-byte aligned for the
                              // CPU, 256-byte aligned for CUDA
 };
 
@@ -67,7 +67,7 @@ struct LstmBackward {
   void* grad_h0;            // (B, P)
   void* grad_c0;            // (B, H)
   void* grad_hidden;        // (frames, P) gradient at the projected state; null without projection
-  void* workspace;          // lstm_backward_workspace_*() bytes, aligned as above
+  void* workspace;          // as above
 };
 
 size_t lstm_forward_workspace_cpu(const LstmShape& shape);
@@ -101,8 +101,8 @@ constexpr int kMostScans = 4;
 // from plan_lstm(); scans that the device cannot run together after all run one after the other, and where it cannot
 // run what the plan says at all, one launch a step (two with a projection) does. They return at once: a status other
 // than kOk says that a launch was refused. Lengths outside 0..T count as the nearest end.
-size_t lstm_forward_workspace_cuda(const LstmShape& shape);
-size_t lstm_backward_workspace_cuda(const LstmShape& shape);
+size_t lstm_workspace_cuda(const LstmForward& scan, const LstmPlan& plan);
+size_t lstm_workspace_cuda(const LstmBackward& scan, const LstmPlan& plan);
 Status lstm_forward_cuda(const LstmForward* scans, int count, Float32Products products, const LstmPlan& plan,
                          void* stream);
 Status lstm_backward_cuda(const LstmBackward* scans, int count, const Transposer& transposer, Float32Products products,

@@ -29,8 +29,8 @@ struct GpuProperties {
   std::int32_t shared_bytes_per_block;           // at most, opted in
   std::int32_t shared_bytes_per_multiprocessor;  // of which each block takes 1 KiB for the system
   std::int32_t registers_per_multiprocessor;
-  std::int32_t
-      clusters_of_16;      // of 16 blocks with all their shared memory that run at the same time; 0 without clusters
+  // Of blocks with all their shared memory that run at the same time; 0 without clusters.
+  std::int32_t clusters_of_2, clusters_of_4, clusters_of_8, clusters_of_16;
   std::int32_t clock_mhz;  // for the model alone
 };
 
@@ -41,9 +41,15 @@ struct LstmProblem {
   std::int64_t steps, batch, hidden;
   bool projects;
   std::int32_t scans;  // of these sizes, independent of each other: 1..kMostScans
-  bool aligned;        // rows of weights, states and outputs begin at multiples of 16 bytes
   Persistence persistence;
 };
+
+// A kernel for a launch of some scans.
+struct LstmChoice {
+  LstmKernel kernel;
+  std::int32_t variant, scans;
+};
+constexpr int kMostLstmChoices = 64;
 
 struct LstmPlan {
   LstmKernel kernel;
@@ -60,6 +66,9 @@ struct LstmPlan {
   double step_us;               // and of a step of all scans, recurrence only
   double floor_us;              // what the hardware allows by the same model, whatever the kernel
   char reason[256];             // why this kernel, or why none that stays on chip
+  // Those that stay on chip, the plan's own first: where the device has no room for one after all, the next may fit.
+  std::int32_t choices;
+  LstmChoice choice[kMostLstmChoices];
 };
 
 LstmPlan plan_lstm(const GpuProperties& gpu, const LstmProblem& problem);

@@ -1,6 +1,7 @@
 #include "lrcn_fast/lstm.h"
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "arrays.h"
@@ -68,7 +69,7 @@ class Scan {
   const py::dict& values_;
 };
 
-LstmForward forward_of(const Scan& scan) {
+LstmForward forward_of(const Scan& scan, const LstmPlan& plan) {
   LstmForward args = {};
   args.shape = scan.shape("gates", scan.array("gates")->shape(2) / 4);
   args.gates = scan.in("gates");
@@ -82,11 +83,11 @@ LstmForward forward_of(const Scan& scan) {
   args.c_n = scan.out("c_n");
   args.cells = scan.out("cells");
   args.activations = scan.out("activations");
-  args.workspace = scan.workspace(lstm_forward_workspace_cuda(args.shape));
+  args.workspace = scan.workspace(lstm_workspace_cuda(args, plan));
   return args;
 }
 
-LstmBackward backward_of(const Scan& scan) {
+LstmBackward backward_of(const Scan& scan, const LstmPlan& plan) {
   LstmBackward args = {};
   args.shape = scan.shape("activations", scan.array("cells")->shape(2));
   args.grad_output = scan.in("grad_output");
@@ -104,49 +105,54 @@ LstmBackward backward_of(const Scan& scan) {
   args.grad_h0 = scan.out("grad_h0");
   args.grad_c0 = scan.out("grad_c0");
   args.grad_hidden = scan.out("grad_hidden");
-  args.workspace = scan.workspace(lstm_backward_workspace_cuda(args.shape));
+  args.workspace = scan.workspace(lstm_workspace_cuda(args, plan));
   return args;
 }
 
-LstmPlan plan_of(int kernel, int variant, int together) {
+// Kernel, variant and scans of a launch.
+using Choices = std::vector<std::tuple<int, int, int>>;
+
+LstmPlan plan_of(const Choices& choices) {
   LstmPlan plan = {};
-  plan.kernel = static_cast<LstmKernel>(kernel);
-  plan.variant = variant;
-  plan.scans = together;
+  for (const auto& [kernel, variant, scans] : choices) {
+    plan.choice[plan.choices++] = {static_cast<LstmKernel>(kernel), variant, scans};
+  }
   return plan;
 }
 
-void forward(const std::vector<py::dict>& scans, int tf32, int kernel, int variant, int together) {
+void forward(const std::vector<py::dict>& scans, int tf32, const Choices& choices) {
   Arrays arrays;
+  const LstmPlan plan = plan_of(choices);
   std::vector<LstmForward> args;
-  for (const py::dict& values : scans) args.push_back(forward_of(Scan(arrays, values)));
+  for (const py::dict& values : scans) args.push_back(forward_of(Scan(arrays, values), plan));
   arrays.run([&] {
-    return lstm_forward_cuda(args.data(), static_cast<int>(args.size()), static_cast<Float32Products>(tf32),
-                             plan_of(kernel, variant, together), nullptr);
+    return lstm_forward_cuda(args.data(), static_cast<int>(args.size()), static_cast<Float32Products>(tf32), plan,
+                             nullptr);
   });
 }
 
-void backward(const std::vector<py::dict>& scans, int tf32, int kernel, int variant, int together) {
+void backward(const std::vector<py::dict>& scans, int tf32, const Choices& choices) {
   Arrays arrays;
+  const LstmPlan plan = plan_of(choices);
   std::vector<LstmBackward> args;
   std::vector<TransposedWeights> weights;
   for (const py::dict& values : scans) {
     const Scan scan(arrays, values);
-    args.push_back(backward_of(scan));
+    args.push_back(backward_of(scan, plan));
     weights.push_back({scan.in("weight_hh_transposed"), scan.in("weight_hr_transposed")});
   }
   const Transposer transposer = {[](void* given, int n) { return static_cast<const TransposedWeights*>(given)[n]; },
                                  weights.data()};
   arrays.run([&] {
     return lstm_backward_cuda(args.data(), static_cast<int>(args.size()), transposer,
-                              static_cast<Float32Products>(tf32), plan_of(kernel, variant, together), nullptr);
+                              static_cast<Float32Products>(tf32), plan, nullptr);
   });
 }
 
 const Registration registration([](py::module_& m) {
   using py::arg;
-  m.def("lstm_forward", forward, arg("scans"), arg("tf32"), arg("kernel"), arg("variant"), arg("together"));
-  m.def("lstm_backward", backward, arg("scans"), arg("tf32"), arg("kernel"), arg("variant"), arg("together"));
+  m.def("lstm_forward", forward, arg("scans"), arg("tf32"), arg("choices"));
+  m.def("lstm_backward", backward, arg("scans"), arg("tf32"), arg("choices"));
 });
 
 }  // namespace

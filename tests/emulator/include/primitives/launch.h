@@ -60,4 +60,11 @@ inline Status fill(void* memory, int byte, std::size_t bytes, void*) {
   return Status::kOk;
 }
 
+inline Status copy_rows(void* to, std::size_t to_bytes, const void* from, std::size_t bytes, std::size_t rows, void*) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::memcpy(static_cast<char*>(to) + row * to_bytes, static_cast<const char*>(from) + row * bytes, bytes);
+  }
+  return Status::kOk;
+}
+
 }  // namespace lrcn_fast::cuda

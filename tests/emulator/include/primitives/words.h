@@ -25,4 +25,7 @@ To bits_as(From from) {
   return to;
 }
 
+inline void renew(Words4&) {}
+inline void renew(int&) {}
+
 }  // namespace lrcn_fast::cuda

@@ -9,6 +9,7 @@ import torch
 
 from ..gate import GateError, compare
 from ..gpu import timing
+from ..nets.traffic import moved
 from .rows import OURS, TORCH, Row
 
 BUDGET = timing.Budget(seconds=1.0, min_rounds=7, max_rounds=60, min_sample=0.005)
@@ -19,7 +20,8 @@ def measure(row: Row, budget: timing.Budget = BUDGET) -> dict[str, Any]:
     """Checks and times a row; the record has no time of an implementation that was refused.
 
     "ratio" has, for each of the others, the quartiles of our time over theirs: below 1 we are
-    faster.
+    faster. "bytes" are counted: the arguments and results of every operation, of ours and of
+    torch's.
     """
     problem = row.build()
     with torch.inference_mode():
@@ -33,11 +35,14 @@ def measure(row: Row, budget: timing.Budget = BUDGET) -> dict[str, Any]:
                 refused[name] = str(error).splitlines()[0]
             else:
                 calls[name] = call
+        counted = {name: moved(problem.calls[name], ()) for name in (OURS, TORCH) if name in calls}
         times = timing.compare(calls, OURS, budget, timing.wall)
     return {
         "name": row.name,
         "label": row.label,
         "least": row.least,
+        "against": row.against,
+        "bytes": counted,
         "least_bytes": problem.least_bytes,
         "refused": refused,
         **times,

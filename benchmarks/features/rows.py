@@ -38,10 +38,12 @@ class Row:
         name: identifier that ``--filter`` matches.
         label: sizes in one short line.
         build: makes the tensors.
-        least: how many times ours the fastest other's time is to be, where there is a target.
+        least: how many times ours another's time is to be, where there is a target.
+        against: which other; None for the fastest.
     """
 
     name: str
     label: str
     build: Callable[[], Problem]
     least: float | None = None
+    against: str | None = None

@@ -79,6 +79,16 @@ def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
+def warning_of_load(other_load: float | None) -> str | None:
+    """What to say where others were busy while the figures were taken."""
+    if (other_load or 0.0) <= QUIET:
+        return None
+    return (
+        f"Other programs used {other_load:.0%} of this machine during the run: "
+        "these figures, the ratios too, are not to be trusted."
+    )
+
+
 def table(result: Result) -> str:
     """The rows, then geometric means, memory, refusals and the machine, as markdown."""
     lines = grid(HEADER, [_cells(row) for row in result["rows"]])
@@ -105,12 +115,8 @@ def table(result: Result) -> str:
     for row in result["rows"]:
         if "refused" in row:
             lines += ["", f"Refused: {row['refused']}"]
-    if (result["other_load"] or 0.0) > QUIET:
-        lines += [
-            "",
-            f"Other programs used {result['other_load']:.0%} of this machine during the run: "
-            "these figures, the ratios too, are not to be trusted.",
-        ]
+    if busy := warning_of_load(result["other_load"]):
+        lines += ["", busy]
     machine, versions = result["machine"], result["versions"]
     lines += [
         "",
@@ -122,15 +128,20 @@ def table(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(result: Result, folder: Path) -> tuple[Path, Path]:
+def write_files(folder: Path, stem: str, result: Result, text: str) -> tuple[Path, Path]:
     """Writes ``<stem>.json`` and ``<stem>.md`` into ``folder`` and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    data, text = (folder / f"{file_stem(result)}{suffix}" for suffix in (".json", ".md"))
+    data, shown = (folder / f"{stem}{suffix}" for suffix in (".json", ".md"))
     dumped = json.dumps(result, indent=1, ensure_ascii=False)
     one_line = re.sub(r"\[[-+\d.eE,\s]*\]", lambda m: re.sub(r"\s+", " ", m[0]), dumped)
     data.write_text(one_line + "\n", encoding="utf-8")
-    text.write_text(table(result), encoding="utf-8")
-    return data, text
+    shown.write_text(text, encoding="utf-8")
+    return data, shown
+
+
+def write(result: Result, folder: Path) -> tuple[Path, Path]:
+    """Writes a result as JSON and its table into ``folder`` and returns their paths."""
+    return write_files(folder, file_stem(result), result, table(result))
 
 
 def newest(folder: Path = RESULTS, dtype: str = "float32") -> Path:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..report import QUIET, duration, grid
+from ..report import duration, grid, warning_of_load, write_files
 from .rows import OURS, TORCH
 
 BEGIN, END = "<!-- features:begin -->", "<!-- features:end -->"
@@ -53,12 +52,8 @@ def lines(records: list[dict[str, Any]], other_load: float | None) -> Iterator[s
     for record in records:
         for name, reason in record["refused"].items():
             yield f"Refused in {record['name']}: {name}: {reason}"
-    if (other_load or 0.0) > QUIET:
-        yield ""
-        yield (
-            f"Other programs used {other_load:.0%} of this machine during the run: "
-            "these figures, the ratios too, are not to be trusted."
-        )
+    if busy := warning_of_load(other_load):
+        yield from ("", busy)
 
 
 def table(result: dict[str, Any]) -> str:
@@ -84,10 +79,6 @@ def file_stem(result: dict[str, Any]) -> str:
     return f"features-cpu-{machine['isa']}-{machine['threads']}t"
 
 
-def write(result: dict[str, Any], folder: Path) -> list[Path]:
+def write(result: dict[str, Any], folder: Path) -> tuple[Path, Path]:
     """Writes the result as JSON and its table into ``folder`` and returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data, text = (folder / f"{file_stem(result)}{suffix}" for suffix in (".json", ".md"))
-    data.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text.write_text(table(result), encoding="utf-8")
-    return [data, text]
+    return write_files(folder, file_stem(result), result, table(result))

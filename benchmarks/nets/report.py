@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..machine import ROOT
-from ..report import QUIET, duration, grid
+from ..report import duration, grid, warning_of_load, write_files
 from .peers import CHANNELS_LAST, COMPILED, EAGER, OURS, PADDED, TORCH
 from .targets import fastest, targets, times
 
@@ -57,11 +56,8 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
             for row in peaks
         )
         yield f"Peak memory beside weights, MiB: {'; '.join(told)}."
-    if (result["other_load"] or 0.0) > QUIET:
-        yield (
-            f"Other programs used {result['other_load']:.0%} of this machine during the run: "
-            "these figures, the ratios too, are not to be trusted."
-        )
+    if busy := warning_of_load(result["other_load"]):
+        yield busy
     machine, versions = result["machine"], result["versions"]
     yield (
         f"{machine['cpu']}, {machine['threads']} threads, {machine['isa']}, float32; torch "
@@ -93,10 +89,6 @@ def file_stem(result: dict[str, Any]) -> str:
     return f"nets-cpu-{machine['isa']}-{machine['threads']}t"
 
 
-def write(result: dict[str, Any], folder: Path) -> list[Path]:
+def write(result: dict[str, Any], folder: Path) -> tuple[Path, Path]:
     """Writes the result as JSON and its table into ``folder`` and returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data, text = (folder / f"{file_stem(result)}{suffix}" for suffix in (".json", ".md"))
-    data.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text.write_text(table(result), encoding="utf-8")
-    return [data, text]
+    return write_files(folder, file_stem(result), result, table(result))

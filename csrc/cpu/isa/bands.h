@@ -2,8 +2,6 @@
 
 #include "layout.h"
 #include "lrcn_fast/relu_max_pool_lrn.h"
-#include "lrn.h"
-#include "pool.h"
 
 // How a call on whole maps is cut up, and what its members keep beside them.
 namespace lrcn_fast::cpu::LRCN_ISA {
@@ -67,24 +65,5 @@ void take_bands(const Bands& bands, int64_t* next, Visitor&& visit) {
     visit(bands.at(item));
   }
 }
-
-// Values for LRN, zeros before the first and after the last channel.
-template <class C>
-struct Lines {
-  C* first;
-  int64_t step;  // from a channel to the next
-
-  static Lines take(Workspace& workspace, int64_t channels, int64_t step, int64_t around) {
-    const int64_t before = around * step;
-    const int64_t after = before + 2 * kLanes<C>;
-    C* memory = workspace.take<C>(before + channels * step + after);
-    if (memory == nullptr) return {nullptr, step};
-    fill_zero(memory, 0, before);
-    fill_zero(memory + before + channels * step, 0, after);
-    return {memory + before, step};
-  }
-
-  C* of(int64_t channel) const { return first + channel * step; }
-};
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "bands.h"
+#include "map_job.h"
 #include "phases.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
@@ -8,19 +8,16 @@ namespace lrcn_fast::cpu::LRCN_ISA {
 // Bands of rows of x. Every element gathers from the windows that hold it, in their order, so the sum does not
 // depend on how the rows are cut.
 template <class S>
-class ReluMaxPoolLrnBackwardJob {
- public:
+class ReluMaxPoolLrnBackwardJob : private MapJob<S> {
+  using Base = MapJob<S>;
   using C = Compute<S>;
 
+ public:
   ReluMaxPoolLrnBackwardJob(const ReluMaxPoolLrnBackward& args, int64_t threads)
-      : bands(args.shape, args.shape.height, scratch_row(args.shape), threads),
+      : Base(args.shape),
+        bands(args.shape, args.shape.height, scratch_row(args.shape), threads),
         args_(args),
-        shape_(args.shape),
-        lrn_(shape_.lrn_size, shape_.channels, shape_.alpha, shape_.beta, shape_.k),
         pooled_rows_(smaller((bands.height + shape_.kernel_y - 2) / shape_.stride_y + 1, shape_.pooled_height)),
-        plane_(shape_.height * shape_.width),
-        pooled_plane_(shape_.pooled_height * shape_.pooled_width),
-        padded_channels_(round_up(shape_.channels, kLanes<C>)),
         phase_length_(round_up((shape_.width + shape_.stride_x - 1) / shape_.stride_x, kLanes<C>)),
         reach_((shape_.kernel_x - 1) / shape_.stride_x) {}
 
@@ -31,10 +28,10 @@ class ReluMaxPoolLrnBackwardJob {
   void work(int64_t member) {
     const size_t bytes = Scratch(*this, nullptr).bytes;
     Scratch scratch(*this, static_cast<char*>(args_.workspace) + static_cast<size_t>(member) * bytes);
-    take_bands(bands, &next_, [&](const Band& band) {
+    take_bands(bands, &this->next_, [&](const Band& band) {
       const PooledRows pooled = pooled_rows(band);
       if (shape_.channels_last) {
-        shape_.starts_from_input() ? pixels_to_input(scratch, band, pooled) : pixels_to_pooled(scratch, band, pooled);
+        shape_.starts_from_input() ? pixels_to_input(scratch, band) : pixels_to_pooled(scratch, band, pooled);
       } else {
         shape_.starts_from_input() ? planes_to_input(scratch, band, pooled) : planes_to_pooled(scratch, band, pooled);
       }
@@ -44,6 +41,12 @@ class ReluMaxPoolLrnBackwardJob {
   Bands bands;
 
  private:
+  using Base::lrn_;
+  using Base::padded_channels_;
+  using Base::plane_;
+  using Base::pooled_plane_;
+  using Base::shape_;
+
   // Those whose windows reach into a band.
   struct PooledRows {
     int64_t begin, end;
@@ -100,21 +103,10 @@ class ReluMaxPoolLrnBackwardJob {
   const S* values() const { return static_cast<const S*>(args_.values); }
   S* grad_x() const { return static_cast<S*>(args_.grad_x); }
 
-  static void load_line(const S* source, int64_t count, C* line) {
-    for (int64_t i = 0; i < count; i += kLanes<C>) store(line + i, load(source + i, count - i));
-  }
-
-  int64_t pooled_at(int64_t frame, int64_t channel, int64_t row) const {
-    return (frame * shape_.channels + channel) * pooled_plane_ + row * shape_.pooled_width;
-  }
-  int64_t input_at(int64_t frame, int64_t channel, int64_t row) const {
-    return (frame * shape_.channels + channel) * plane_ + row * shape_.width;
-  }
-
   // The rows of a band of one plane from the gradients `sent` of its pooled rows.
   template <class Out>
-  void unpool_plane(Scratch& scratch, const C* sent, const uint8_t* index, const PooledRows& pooled, const Band& band,
-                    Out* rows) {
+  void unpool_plane(const Scratch& scratch, const C* sent, const uint8_t* index, const PooledRows& pooled,
+                    const Band& band, Out* rows) {
     const int64_t margin = round_up(reach_, kLanes<C>);
     auto* places = reinterpret_cast<typename VectorOf<C>::Bits*>(scratch.places);
     for (int64_t row = 0; row < pooled.end - pooled.begin; ++row) {
@@ -152,48 +144,49 @@ class ReluMaxPoolLrnBackwardJob {
     }
   }
 
-  void planes_to_pooled(Scratch& scratch, const Band& band, const PooledRows& pooled) {
+  void planes_to_pooled(const Scratch& scratch, const Band& band, const PooledRows& pooled) {
     const int64_t count = (pooled.end - pooled.begin) * shape_.pooled_width;
     const int64_t step = scratch.values.step;
     C* kept = scratch.kept;
     if (shape_.normalizes()) {
       for (int64_t c = 0; c < shape_.channels; ++c) {
-        load_line(values() + pooled_at(band.frame, c, pooled.begin), count, scratch.values.of(c));
+        this->load_line(values() + this->pooled_at(band.frame, c, pooled.begin), count, scratch.values.of(c));
       }
       for (int64_t c = 0; c < shape_.channels; ++c) {
-        normalize_backward_at(lrn_, scratch.values.of(c), step, count, grad() + pooled_at(band.frame, c, pooled.begin),
-                              kept + c * step, scratch.spread.of(c));
+        normalize_backward_at(lrn_, scratch.values.of(c), step, count,
+                              grad() + this->pooled_at(band.frame, c, pooled.begin), kept + c * step,
+                              scratch.spread.of(c));
       }
     }
     C* sent = scratch.sent + reach_;
     for (int64_t c = 0; c < shape_.channels; ++c) {
-      const int64_t at = pooled_at(band.frame, c, pooled.begin);
+      const int64_t at = this->pooled_at(band.frame, c, pooled.begin);
       if (shape_.normalizes()) {
         for (int64_t i = 0; i < count; i += kLanes<C>) {
           store(sent + i,
                 normalize_backward_around(lrn_, scratch.values.of(c), step, kept + c * step, scratch.spread.of(c), i));
         }
       } else {
-        load_line(grad() + at, count, sent);
+        this->load_line(grad() + at, count, sent);
       }
-      unpool_plane(scratch, sent, args_.index + at, pooled, band, grad_x() + input_at(band.frame, c, band.begin));
+      unpool_plane(scratch, sent, args_.index + at, pooled, band, grad_x() + this->input_at(band.frame, c, band.begin));
     }
   }
 
-  void planes_to_input(Scratch& scratch, const Band& band, const PooledRows& pooled) {
+  void planes_to_input(const Scratch& scratch, const Band& band, const PooledRows& pooled) {
     const int64_t count = (band.end - band.begin) * shape_.width;
     const int64_t step = scratch.values.step;
     for (int64_t c = 0; c < shape_.channels; ++c) {
       C* kept = scratch.kept + c * step;
-      const int64_t at = pooled_at(band.frame, c, pooled.begin);
+      const int64_t at = this->pooled_at(band.frame, c, pooled.begin);
       if (shape_.pools()) {
         C* sent = scratch.sent + reach_;
-        load_line(grad() + at, (pooled.end - pooled.begin) * shape_.pooled_width, sent);
+        this->load_line(grad() + at, (pooled.end - pooled.begin) * shape_.pooled_width, sent);
         unpool_plane(scratch, sent, args_.index + at, pooled, band, kept);
       } else {
-        load_line(grad() + at, count, kept);
+        this->load_line(grad() + at, count, kept);
       }
-      rectified_line(values() + input_at(band.frame, c, band.begin), count, scratch.values.of(c));
+      this->rectify_line(values() + this->input_at(band.frame, c, band.begin), count, scratch.values.of(c));
     }
     for (int64_t c = 0; shape_.normalizes() && c < shape_.channels; ++c) {
       C* kept = scratch.kept + c * step;
@@ -201,14 +194,7 @@ class ReluMaxPoolLrnBackwardJob {
     }
     for (int64_t c = 0; c < shape_.channels; ++c) {
       finish_line(scratch.values.of(c), step, scratch.kept + c * step, scratch.spread.of(c), count,
-                  grad_x() + input_at(band.frame, c, band.begin));
-    }
-  }
-
-  void rectified_line(const S* x, int64_t count, C* line) const {
-    for (int64_t i = 0; i < count; i += kLanes<C>) {
-      const Vec<C> value = load(x + i, count - i);
-      store(line + i, shape_.relu ? positive<C>(value) : value);
+                  grad_x() + this->input_at(band.frame, c, band.begin));
     }
   }
 
@@ -241,35 +227,35 @@ class ReluMaxPoolLrnBackwardJob {
     }
   }
 
-  // Of the frame's pooled pixels: gradients `step` apart from pixel to pixel, indices shape_.channels.
+  // sent: gradients from the pooled pixel `first` on, `step` apart; index: from the frame's first pixel on.
   template <class In>
-  Vec<C> gather(const Covers& covers, const In* sent, int64_t step, const uint8_t* index, int64_t count) const {
+  Vec<C> gather(const Covers& covers, const In* sent, int64_t first, int64_t step, const uint8_t* index,
+                int64_t count) const {
     Vec<C> sum = {};
     for (int64_t n = 0; n < covers.count; ++n) {
       const BitsVec<C> found = load_places<C>(index + covers.pixel[n] * shape_.channels, count);
-      const Vec<C> value = load(sent + covers.pixel[n] * step, count);
+      const Vec<C> value = load(sent + (covers.pixel[n] - first) * step, count);
       sum += found == all_places<C>(covers.place[n]) ? value : Vec<C>{};
     }
     return sum;
   }
 
-  void pixels_to_pooled(Scratch& scratch, const Band& band, const PooledRows& pooled) {
+  void pixels_to_pooled(const Scratch& scratch, const Band& band, const PooledRows& pooled) {
     const int64_t frame = band.frame * pooled_plane_ * shape_.channels;
     const int64_t first = pooled.begin * shape_.pooled_width, end = pooled.end * shape_.pooled_width;
     for (int64_t pixel = first; pixel < end; ++pixel) {
       const int64_t at = frame + pixel * shape_.channels;
       C* sent = scratch.sent + (pixel - first) * padded_channels_;
       if (!shape_.normalizes()) {
-        load_line(grad() + at, shape_.channels, sent);
+        this->load_line(grad() + at, shape_.channels, sent);
         continue;
       }
-      load_line(values() + at, shape_.channels, scratch.values.first);
+      this->load_line(values() + at, shape_.channels, scratch.values.first);
       normalize_backward_at(lrn_, scratch.values.first, 1, shape_.channels, grad() + at, sent, scratch.spread.first);
       for (int64_t c = 0; c < shape_.channels; c += kLanes<C>) {
         store(sent + c, normalize_backward_around(lrn_, scratch.values.first, 1, sent, scratch.spread.first, c));
       }
     }
-    const C* sent = scratch.sent - first * padded_channels_;
     Covers covers;
     for (int64_t y = band.begin; y < band.end; ++y) {
       for (int64_t x = 0; x < shape_.width; ++x) {
@@ -277,13 +263,14 @@ class ReluMaxPoolLrnBackwardJob {
         S* target = grad_x() + (band.frame * plane_ + y * shape_.width + x) * shape_.channels;
         for (int64_t c = 0; c < shape_.channels; c += kLanes<C>) {
           const int64_t count = shape_.channels - c;
-          store(target + c, gather(covers, sent + c, padded_channels_, args_.index + frame + c, count), count);
+          const uint8_t* index = args_.index + frame + c;
+          store(target + c, gather(covers, scratch.sent + c, first, padded_channels_, index, count), count);
         }
       }
     }
   }
 
-  void pixels_to_input(Scratch& scratch, const Band& band, const PooledRows&) {
+  void pixels_to_input(const Scratch& scratch, const Band& band) {
     const int64_t frame = band.frame * pooled_plane_ * shape_.channels;
     Covers covers;
     for (int64_t y = band.begin; y < band.end; ++y) {
@@ -293,13 +280,13 @@ class ReluMaxPoolLrnBackwardJob {
           find_covers(y, x, &covers);
           for (int64_t c = 0; c < shape_.channels; c += kLanes<C>) {
             const int64_t count = shape_.channels - c;
-            store(scratch.kept + c,
-                  gather(covers, grad() + frame + c, shape_.channels, args_.index + frame + c, count));
+            const uint8_t* index = args_.index + frame + c;
+            store(scratch.kept + c, gather(covers, grad() + frame + c, 0, shape_.channels, index, count));
           }
         } else {
-          load_line(grad() + at, shape_.channels, scratch.kept);
+          this->load_line(grad() + at, shape_.channels, scratch.kept);
         }
-        rectified_line(values() + at, shape_.channels, scratch.values.first);
+        this->rectify_line(values() + at, shape_.channels, scratch.values.first);
         if (shape_.normalizes()) {
           normalize_backward_at(lrn_, scratch.values.first, 1, shape_.channels, scratch.kept, scratch.kept,
                                 scratch.spread.first);
@@ -310,15 +297,9 @@ class ReluMaxPoolLrnBackwardJob {
   }
 
   const ReluMaxPoolLrnBackward& args_;
-  const ReluMaxPoolLrnShape& shape_;
-  Lrn<C> lrn_;
   int64_t pooled_rows_;  // whose windows can reach into a band
-  int64_t plane_;
-  int64_t pooled_plane_;
-  int64_t padded_channels_;
   int64_t phase_length_;
   int64_t reach_;  // windows before the one at a column of a phase that hold it too
-  int64_t next_ = 0;
 };
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

@@ -17,13 +17,12 @@ _WARNINGS = ["-Wall", "-Wextra"]
 
 # Never -march=native: a wheel is built on one machine and runs on another. Each set is a copy of
 # csrc/cpu/isa, and the running CPU decides which one is called.
+_AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mf16c"]
 _ISA_FLAGS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
-    "avx512": [
-        *["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
-        *["-mfma", "-mf16c"],
-    ],
+    "avx512": _AVX512,
+    "avx512bf16": [*_AVX512, "-mavx512bf16"],
 }
 
 

@@ -6,10 +6,13 @@
 #include <tuple>
 #include <vector>
 
+#include "cross_entropy.h"
 #include "frames_to_input.h"
 #include "lstm_cell.h"
 #include "lstm_ops.h"
+#include "lstm_step.h"
 #include "relu_max_pool_lrn.h"
+#include "vocabulary_top_k.h"
 
 namespace lrcn_fast::bindings {
 namespace {
@@ -96,6 +99,36 @@ Tensor relu_max_pool_lrn_backward(const Tensor& grad, const Tensor& values, cons
   return call.grad_x;
 }
 
+Tensor cross_entropy(Tensor logits, const Tensor& targets, const Tensor& scale, std::int64_t ignore_index,
+                     bool gradient) {
+  const CrossEntropyCall call = cross_entropy_call(logits, targets, scale, ignore_index, gradient);
+  cross_entropy_cpu(call.params, torch_threads());
+  return call.losses;
+}
+
+std::tuple<Tensor, Tensor> lstm_step(const Tensor& h, const Tensor& c, const Tensor& parents, const Tensor& weight_hh,
+                                     const OptionalTensor& input, const OptionalTensor& weight_ih,
+                                     const OptionalTensor& table, const OptionalTensor& words,
+                                     const OptionalTensor& static_gates, const OptionalTensor& images) {
+  LstmStepCall call(h, c, parents, weight_hh, input, weight_ih, table, words, static_gates, images);
+  call.check_indices();
+  const Parallel parallel = torch_threads();
+  const Tensor workspace = workspace_of(h, lstm_step_workspace_cpu(call.params, parallel.threads));
+  call.params.workspace = workspace.mutable_data_ptr();
+  lstm_step_cpu(call.params, parallel);
+  return {call.h_n, call.c_n};
+}
+
+std::tuple<Tensor, Tensor> vocabulary_top_k(const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias,
+                                            std::int64_t k, const OptionalTensor& forbidden) {
+  VocabularyTopKCall call(hidden, weight, bias, k, forbidden);
+  const Parallel parallel = torch_threads();
+  const Tensor workspace = workspace_of(hidden, vocabulary_top_k_workspace_cpu(call.params, parallel.threads));
+  call.params.workspace = workspace.mutable_data_ptr();
+  vocabulary_top_k_cpu(call.params, parallel);
+  return {call.log_probs, call.words};
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CPU, m) {
@@ -108,6 +141,9 @@ STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CPU, m) {
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));
   m.impl("relu_max_pool_lrn_forward", TORCH_BOX(&relu_max_pool_lrn_forward));
   m.impl("relu_max_pool_lrn_backward", TORCH_BOX(&relu_max_pool_lrn_backward));
+  m.impl("cross_entropy", TORCH_BOX(&cross_entropy));
+  m.impl("lstm_step", TORCH_BOX(&lstm_step));
+  m.impl("vocabulary_top_k", TORCH_BOX(&vocabulary_top_k));
 }
 
 }  // namespace lrcn_fast::bindings

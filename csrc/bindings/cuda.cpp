@@ -11,14 +11,17 @@
 
 #include "checks.h"
 #include "conv_frames.h"
+#include "cross_entropy.h"
 #include "frames_to_input.h"
 #include "lrcn_fast/gpu.h"
 #include "lrcn_fast/launch_error.h"
 #include "lrcn_fast/lstm_plan.h"
 #include "lstm_cell.h"
 #include "lstm_ops.h"
+#include "lstm_step.h"
 #include "plan.h"
 #include "relu_max_pool_lrn.h"
+#include "vocabulary_top_k.h"
 
 // libtorch_cuda exports it; a CPU-only torch has no such library, and the extension must load there too.
 extern "C" __attribute__((weak)) AOTITorchError aoti_torch_get_current_cuda_stream(std::int32_t device_index,
@@ -187,6 +190,32 @@ Tensor relu_max_pool_lrn_backward(const Tensor& grad, const Tensor& values, cons
   return call.grad_x;
 }
 
+Tensor cross_entropy(Tensor logits, const Tensor& targets, const Tensor& scale, std::int64_t ignore_index,
+                     bool gradient) {
+  const CrossEntropyCall call = cross_entropy_call(logits, targets, scale, ignore_index, gradient);
+  launch("cross_entropy", logits, [&](void* stream) { return cross_entropy_cuda(call.params, stream); });
+  return call.losses;
+}
+
+// Indices are not looked at: that would wait for the device.
+std::tuple<Tensor, Tensor> lstm_step(const Tensor& h, const Tensor& c, const Tensor& parents, const Tensor& weight_hh,
+                                     const OptionalTensor& input, const OptionalTensor& weight_ih,
+                                     const OptionalTensor& table, const OptionalTensor& words,
+                                     const OptionalTensor& static_gates, const OptionalTensor& images) {
+  const LstmStepCall call(h, c, parents, weight_hh, input, weight_ih, table, words, static_gates, images);
+  launch("lstm_step", h, [&](void* stream) { return lstm_step_cuda(call.params, stream); });
+  return {call.h_n, call.c_n};
+}
+
+std::tuple<Tensor, Tensor> vocabulary_top_k(const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias,
+                                            std::int64_t k, const OptionalTensor& forbidden) {
+  VocabularyTopKCall call(hidden, weight, bias, k, forbidden);
+  const Tensor workspace = workspace_of(hidden, vocabulary_top_k_workspace_cuda(call.params));
+  call.params.workspace = workspace.mutable_data_ptr();
+  launch("vocabulary_top_k", hidden, [&](void* stream) { return vocabulary_top_k_cuda(call.params, stream); });
+  return {call.log_probs, call.words};
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
@@ -196,6 +225,9 @@ STABLE_TORCH_LIBRARY_IMPL(lrcn_fast, CUDA, m) {
   m.impl("lstm_scans_backward", TORCH_BOX(&lstm_scans_backward<Cuda>));
   m.impl("lstm_cell_forward", TORCH_BOX(&lstm_cell_forward));
   m.impl("lstm_cell_backward", TORCH_BOX(&lstm_cell_backward));
+  m.impl("cross_entropy", TORCH_BOX(&cross_entropy));
+  m.impl("lstm_step", TORCH_BOX(&lstm_step));
+  m.impl("vocabulary_top_k", TORCH_BOX(&vocabulary_top_k));
   m.impl("frames_to_input", TORCH_BOX(&frames_to_input));
   m.impl("conv_frames", TORCH_BOX(&conv_frames));
   m.impl("relu_max_pool_lrn_forward", TORCH_BOX(&relu_max_pool_lrn_forward));

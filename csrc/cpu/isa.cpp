@@ -15,13 +15,16 @@ struct Isa {
 
 // Ended by an empty entry; every list of names below follows its order.
 const Isa* supported() {
-  static Isa list[4] = {};
+  static Isa list[5] = {};
   static const bool filled = [] {
     int count = 0;
     // F16C is not asked for, because not every compiler knows its name here: all CPUs with AVX2 have it.
 #if defined(LRCN_HAVE_AVX512)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512dq")) {
+#if defined(LRCN_HAVE_AVX512BF16)
+      if (__builtin_cpu_supports("avx512bf16")) list[count++] = {"avx512bf16", &cpu::avx512bf16::kernels};
+#endif
       list[count++] = {"avx512", &cpu::avx512::kernels};
     }
 #endif
@@ -45,9 +48,9 @@ std::atomic<const Isa*>& in_use() {
 }  // namespace
 
 const char* const* cpu_isas() {
-  static const char* names[5] = {};
+  static const char* names[6] = {};
   const Isa* list = supported();
-  for (int k = 0; k < 4; ++k) names[k] = list[k].name;
+  for (int k = 0; k < 5; ++k) names[k] = list[k].name;
   return names;
 }
 

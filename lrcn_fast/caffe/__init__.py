@@ -9,6 +9,7 @@ import torch
 
 from lrcn_fast._files import StrPath
 from lrcn_fast.caffe.builder import build_net
+from lrcn_fast.caffe.captioner import load_captioner
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.net import Net
 from lrcn_fast.caffe.reader import read_mean, read_weights
@@ -19,6 +20,7 @@ __all__ = [
     "LoadReport",
     "Net",
     "export_caffemodel",
+    "load_captioner",
     "load_net",
     "load_weights",
     "read_mean",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrcn_fast.caffe.net import Net
-from lrcn_fast.models import ActivityRecognizer, FrameClassifier
+from lrcn_fast.models import ActivityRecognizer, Captioner, FrameClassifier
 from lrcn_fast.nn import LSTM, FrameFeatures, HybridNet
 from lrcn_fast.nn.conv_net import ConvNet
 
@@ -84,8 +84,15 @@ def _frame_classifier(model: FrameClassifier) -> Paths:
 SINGLE_FRAME_SCORES = "fc8-ucf"
 """The release renamed fc8, so that weights of ImageNet would not be copied into it."""
 
+
+def _captioner(model: Captioner) -> Paths:
+    names = ["embedding", *(f"lstm{k + 1}" for k in range(model.config.num_layers)), "predict"]
+    return {name: name for name in names}
+
+
 MODELS: dict[type[nn.Module], Callable[[Any], Paths]] = {
     ActivityRecognizer: _recognizer,
+    Captioner: _captioner,
     FrameClassifier: _frame_classifier,
     ConvNet: _conv_net,
     FrameFeatures: _frame_features,

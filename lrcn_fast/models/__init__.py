@@ -1,6 +1,8 @@
 """LRCN networks."""
 
 from lrcn_fast.models.activity import ActivityRecognizer, FrameClassifier
+from lrcn_fast.models.captioner import Captioner
+from lrcn_fast.models.captioner_config import CaptionerConfig
 from lrcn_fast.models.config import ActivityConfig
 from lrcn_fast.models.scores import clip_probabilities, step_loss
 from lrcn_fast.models.small_net import SmallNet
@@ -8,6 +10,8 @@ from lrcn_fast.models.small_net import SmallNet
 __all__ = [
     "ActivityConfig",
     "ActivityRecognizer",
+    "Captioner",
+    "CaptionerConfig",
     "FrameClassifier",
     "SmallNet",
     "clip_probabilities",

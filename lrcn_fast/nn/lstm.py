@@ -38,6 +38,13 @@ class LSTM(RNNBase):
     """
 
     static_size: int
+    # Those that every LSTM has, or one with a bias or a static input; base class and __init__ make
+    # them.
+    weight_ih_l0: Parameter
+    weight_hh_l0: Parameter
+    bias_ih_l0: Parameter
+    bias_hh_l0: Parameter
+    weight_is_l0: Parameter
 
     def __init__(
         self,

@@ -8,22 +8,30 @@ name ends in ``_triton`` or ``_reference``, here for every device: those of
 from lrcn_fast import _loader
 from lrcn_fast.ops import (
     conv_frames,
+    cross_entropy,
     frames_to_input,
     linear,
+    linear_cross_entropy,
     lstm,
     lstm_cell,
     lstm_scans,
+    lstm_step,
     relu_max_pool_lrn,
+    vocabulary_top_k,
 )
 
 __all__ = [
     "conv_frames",
+    "cross_entropy",
     "frames_to_input",
     "linear",
+    "linear_cross_entropy",
     "lstm",
     "lstm_cell",
     "lstm_scans",
+    "lstm_step",
     "relu_max_pool_lrn",
+    "vocabulary_top_k",
 ]
 
 _loader.load()

@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map
 
-__all__ = ["Half", "define", "define_both", "define_undifferentiable", "implement"]
+__all__ = [
+    "Half",
+    "define",
+    "define_both",
+    "define_inference",
+    "define_undifferentiable",
+    "implement",
+]
 
 _NAMESPACE = "lrcn_fast"
 # Kept for the life of the process: a library that is collected takes its operators along.
@@ -89,11 +96,21 @@ def define_both(
 
 
 def define_undifferentiable(name: str, operator: Half) -> None:
-    """Define an operator of integers, without and with each of the suffixes."""
+    """Define an operator that autograd never sees, without and with each of the suffixes."""
     _define(name, operator.signature, operator.fake)
     for suffix, function in operator.implementations.items():
         _define(name + suffix, operator.signature, operator.fake)
         implement(name + suffix, function)
+
+
+def define_inference(name: str, operator: Half) -> None:
+    """Define an operator without a gradient, without and with each of the suffixes."""
+    define_undifferentiable(name, operator)
+    for suffix in ("", *operator.implementations):
+        _refuse_gradient(
+            name + suffix,
+            "it is for inference and has no gradient; call it under torch.no_grad()",
+        )
 
 
 def implement(name: str, function: Callable[..., Any]) -> None:
@@ -102,13 +119,18 @@ def implement(name: str, function: Callable[..., Any]) -> None:
 
 
 def _define_backward(name: str, half: Half, reference: str) -> None:
-    def backward(ctx: Any, *grads: Any) -> None:
-        raise RuntimeError(
-            f"lrcn_fast::{name}: second derivatives are not implemented; "
-            f"{reference} is made of ordinary torch operations and has them"
-        )
-
     _define(name, half.signature, half.fake)
+    _refuse_gradient(
+        name,
+        "second derivatives are not implemented; "
+        f"{reference} is made of ordinary torch operations and has them",
+    )
+
+
+def _refuse_gradient(name: str, reason: str) -> None:
+    def backward(ctx: Any, *grads: Any) -> None:
+        raise RuntimeError(f"lrcn_fast::{name}: {reason}")
+
     torch.library.register_autograd(f"{_NAMESPACE}::{name}", backward, lib=_library)
 
 

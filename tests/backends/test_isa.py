@@ -9,7 +9,7 @@ import pytest
 from lrcn_fast import _loader
 
 extension = _loader.load()
-KNOWN = ("avx512", "avx2", "baseline")
+KNOWN = ("avx512bf16", "avx512", "avx2", "baseline")
 
 
 def test_widest_first_and_baseline_always() -> None:

@@ -52,7 +52,10 @@ RULES = (
     Rule(r"conv_frames: cuda::conv_frames_kernel<__half, .*", FLOAT16),
     Rule(r"conv_frames: cuda::conv_frames_kernel<__nv_bfloat16, .*", BFLOAT16),
     Rule(r"gpu: .*", tensor_cores=None),
-    Rule(r"(lstm_cell|frames_to_input|relu_max_pool_lrn): (cuda::)?\w+<.*", tensor_cores=None),
+    Rule(
+        r"(lstm_cell|frames_to_input|relu_max_pool_lrn|cross_entropy): (cuda::)?\w+<.*",
+        tensor_cores=None,
+    ),
     *(
         Rule(rf"lstm_\w+: cuda::lstm_cluster_\w+<cuda::{name}, .*", products, since=_CLUSTERS)
         for name, products in _OPERANDS.items()
@@ -68,6 +71,13 @@ RULES = (
         for name, products in _OPERANDS.items()
     ),
     Rule(r"lstm_\w+: cuda::lstm_\w+<cuda::ScalarProducts<.*", tensor_cores=None),
+    *(
+        Rule(rf"vocabulary_top_k: cuda::block_top_k<cuda::{name}, .*", products)
+        for name, products in _OPERANDS.items()
+        if "Half" in name
+    ),
+    Rule(r"vocabulary_top_k: cuda::block_top_k<cuda::ScalarProducts<.*", tensor_cores=None),
+    Rule(r"vocabulary_top_k: cuda::merge_top_k<.*", tensor_cores=None),
 )
 
 

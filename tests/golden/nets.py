@@ -1,9 +1,10 @@
-"""The golden files of the original Caffe's CNNs: arrays, weights, comparison of gradients."""
+"""The golden files of the original Caffe's nets: arrays, weights, comparison of gradients."""
 
 from pathlib import Path
 
 from torch import Tensor, nn
 
+from lrcn_fast.models import Captioner
 from tests.golden.caffe import arrays, golden_file
 from tests.helpers.tolerance import assert_close_to_largest
 
@@ -19,3 +20,12 @@ def check_gradients(module: nn.Module, golden: dict[str, Tensor], layer: str) ->
         assert parameter.grad is not None
         key = f"grad/{layer}/{index}"
         assert_close_to_largest(parameter.grad, golden[key], key)
+
+
+def golden_captioner(name: str, variant: str) -> tuple[Captioner, dict[str, Tensor]]:
+    """A captioner with the weights of a golden net, in float64, and the arrays of that net."""
+    golden, weights = load_net(name)
+    prototxt = golden_file(f"{name}.deploy.prototxt")
+    model = Captioner.from_caffe(prototxt, weights)
+    assert model.config.variant == variant
+    return model.double(), golden

@@ -190,7 +190,7 @@ def test_each_file_gets_its_flags() -> None:
     for isa in flags.isas():
         block = builds[f"objects/cpu/isa/kernels.cpp.{isa}.o"]
         assert f"-DLRCN_ISA={isa}" in block
-        assert ("-mavx512f" in block) == (isa == "avx512")
+        assert ("-mavx512f" in block) == isa.startswith("avx512")
     assert "-march=native" not in text
     assert "TORCH_TARGET_VERSION" in builds["objects/bindings/cpu.cpp.o"]
     for kernel in ("objects/cpu/lstm.cpp.o", "objects/plan/lstm.cpp.o"):

@@ -10,6 +10,8 @@ EXPECTED = """
 test_amp: test_grad_scaler test_gradients_have_the_parameters_dtype
 test_amp: test_values_are_those_of_the_half_module
 test_conv_frames: test_by_the_function test_case
+test_captions: test_loss test_sentences_of_the_cpu test_step test_steps_in_a_graph
+test_captions: test_the_host_does_not_wait test_top_k
 test_compile: test_export test_full_graph test_reduced_overhead test_step_of_one_frame
 test_determinism: test_a_stream_does_not_depend_on_its_neighbours test_repetition
 test_errors: test_backward test_cell test_forward test_gates_that_are_not_floating test_module

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ _TYPES = {
     torch.float16: "*fp16",
     torch.uint8: "*u8",
     torch.int64: "*i64",
+    torch.int32: "*i32",
 }
 
 
@@ -54,17 +56,23 @@ def record(
     from lrcn_fast.triton_kernels import (
         backward_kernels,
         cell_kernels,
+        cross_entropy_kernel,
         forward_kernels,
         frames_kernel,
         lstm,
         pool_kernels,
+        search_kernels,
     )
 
     launches: list[Launch] = []
     with patch.context() as inner:
-        inner.setattr(lstm, "processors", lambda tensor: processors)
+        # The functions of the package hide the modules of the same names.
+        names = ("lstm_step", "vocabulary_top_k")
+        steps = [import_module(f"lrcn_fast.triton_kernels.{name}") for name in names]
+        for module in (lstm, *steps):
+            inner.setattr(module, "processors", lambda tensor: processors)
         modules = (forward_kernels, backward_kernels, cell_kernels, frames_kernel, pool_kernels)
-        for module in modules:
+        for module in (*modules, cross_entropy_kernel, search_kernels):
             for name in module.__all__:
                 inner.setattr(module, name, Recorder(getattr(module, name), launches))
         call()

@@ -153,3 +153,50 @@ def test_maps(
     for kernels in found.values():
         for launch in kernels:
             check(launch, capability, False, tmp_path)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_cross_entropy(
+    dtype: torch.dtype, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets, scale = torch.zeros(3, dtype=torch.int64), torch.tensor(1.0)
+
+    def call() -> None:
+        for gradient in (False, True):
+            triton_kernels.cross_entropy(
+                torch.zeros(3, 8801, dtype=dtype), targets, scale, -1, gradient
+            )
+
+    found = record(monkeypatch, PROCESSORS[capability], call)
+    assert [len(kernels) for kernels in found.values()] == [2]
+    for launch in found["row_losses"]:
+        check(launch, capability, False, tmp_path)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("rows", [1, 40])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_search(
+    dtype: torch.dtype, rows: int, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, weight = torch.zeros(rows, 64, dtype=dtype), torch.zeros(256, 64, dtype=dtype)
+    index, forbidden = torch.zeros(rows, dtype=torch.int64), torch.zeros(256, dtype=torch.bool)
+
+    def call() -> None:
+        step, gates = (state, state, index, weight), weight.new_zeros(3, 256)
+        triton_kernels.lstm_step(*step, None, None, gates, index)
+        triton_kernels.lstm_step(*step, state, weight, None, None, gates, index)
+        triton_kernels.vocabulary_top_k(state, weight, weight[:, 0].contiguous(), 5)
+        triton_kernels.vocabulary_top_k(state, weight, None, 5, forbidden)
+
+    found = record(monkeypatch, PROCESSORS[capability], call)
+    assert {name: len(kernels) for name, kernels in found.items()} == {
+        "search_step": 2,
+        "block_top_k": 2,
+        "merge_top_k": 2,
+    }
+    multiplies = rows > 1 and dtype != torch.float32
+    for name, kernels in found.items():
+        for launch in kernels:
+            check(launch, capability, multiplies and name != "merge_top_k", tmp_path)

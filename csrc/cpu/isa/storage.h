@@ -97,13 +97,26 @@ inline void store(Half* target, Vec<float> value) {
 }
 #endif
 
-// The first `count` lanes; the others read as zero and are not written.
+#if defined(__AVX512F__)
+inline Vec<float> load_masked(const float* source, int64_t count) {
+  return reinterpret_cast<Vec<float>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), source));
+}
+inline Vec<double> load_masked(const double* source, int64_t count) {
+  return reinterpret_cast<Vec<double>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), source));
+}
+#endif
+
 template <class S>
-inline Vec<Compute<S>> load(const S* source, int64_t count) {
-  if (count >= kLanes<Compute<S>>) return load(source);
+inline Vec<Compute<S>> load_masked(const S* source, int64_t count) {
   S lanes[kLanes<Compute<S>>] = {};
   memcpy(lanes, source, static_cast<size_t>(count) * sizeof(S));
   return load(lanes);
+}
+
+// The first `count` lanes; the others read as zero and are not written.
+template <class S>
+inline Vec<Compute<S>> load(const S* source, int64_t count) {
+  return count >= kLanes<Compute<S>> ? load(source) : load_masked(source, count);
 }
 
 template <class S>

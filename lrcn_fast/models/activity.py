@@ -34,12 +34,14 @@ class _ClipModel(nn.Module):
         self.config = config
         self.features = FrameFeatures(net)
 
-    def _features(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def _features(
+        self, frames: Tensor, lengths: Tensor | None, options: dict[str, Tensor]
+    ) -> Tensor:
         if isinstance(frames, Tensor) and 0 in frames.shape[:2]:
             raise ValueError(
                 f"frames: expected T and B at least 1 in (T, B, ..), got {tuple(frames.shape)}"
             )
-        features: Tensor = self.features(frames, lengths=lengths)
+        features: Tensor = self.features(frames, lengths=lengths, **options)
         return features
 
     def loss(self, scores: Tensor, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -115,6 +117,7 @@ class ActivityRecognizer(_ClipModel):
         *,
         cont: Tensor | None = None,
         lengths: Tensor | None = None,
+        **options: Tensor,
     ) -> tuple[Tensor, State]:
         """Score every step of a batch of clips.
 
@@ -123,6 +126,9 @@ class ActivityRecognizer(_ClipModel):
             hx: h and c, each (L, B, H), to carry on from; zeros when None.
             cont: (T, B), zero where a step starts a new clip.
             lengths: (B,) integer, the steps of each clip that count. The others are not computed.
+            options: what the preprocessing of :class:`lrcn_fast.nn.FrameFeatures` takes for each
+                frame, such as ``offsets`` (T, B, 2) and ``mirror`` (T, B): the paper trains on
+                random crops and mirror images, the same for all frames of a clip.
 
         Returns:
             Scores (T, B, classes) and the state after the last valid step.
@@ -132,16 +138,16 @@ class ActivityRecognizer(_ClipModel):
                 recurrent layer is a ``torch.nn.LSTM``, which has neither.
             ValueError: shapes do not fit.
         """
-        options = {
+        recurrent = {
             name: value
             for name, value in (("cont", cont), ("lengths", lengths))
             if value is not None
         }
-        if options and isinstance(self.lstm, nn.LSTM):
+        if recurrent and isinstance(self.lstm, nn.LSTM):
             raise TypeError(
-                f"{' and '.join(options)}: torch.nn.LSTM does not take this; use lrcn_fast.LSTM"
+                f"{' and '.join(recurrent)}: torch.nn.LSTM does not take this; use lrcn_fast.LSTM"
             )
-        output, state = self.lstm(self._features(frames, lengths), hx, **options)
+        output, state = self.lstm(self._features(frames, lengths, options), hx, **recurrent)
         return self.fc8(F.dropout(output, self.config.output_dropout, self.training)), state
 
     @torch.no_grad()
@@ -217,9 +223,14 @@ class FrameClassifier(_ClipModel):
         sizes = {"fc7": config.hidden_size, "num_classes": config.classes}
         super().__init__(config, config.build_net("fc8", dropout=config.output_dropout, **sizes))
 
-    def forward(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:
-        """Frames (T, B, C, Y, X) to scores (T, B, classes), each valid frame by itself."""
-        return self._features(frames, lengths)
+    def forward(
+        self, frames: Tensor, *, lengths: Tensor | None = None, **options: Tensor
+    ) -> Tensor:
+        """Frames (T, B, C, Y, X) to scores (T, B, classes), each valid frame by itself.
+
+        ``options`` are those of :class:`ActivityRecognizer`.
+        """
+        return self._features(frames, lengths, options)
 
     @torch.no_grad()
     def predict(self, frames: Tensor, *, lengths: Tensor | None = None) -> Tensor:

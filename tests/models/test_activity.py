@@ -138,6 +138,24 @@ def test_pixels_with_a_preprocess() -> None:
     assert_equal_to_oracle(model.step(pixels[0])[0], expected[0], "scores of a step")
 
 
+def test_each_clip_is_cropped_and_mirrored_as_asked() -> None:
+    """As the paper trains: one window and one flip of a coin for all frames of a clip."""
+    model, baseline = recogniser().eval(), FrameClassifier(CONFIG).double().eval()
+    means = (100.0, 110.0, 120.0)
+    convert = partial(frames_to_input, size=(12, 14), mean=means, dtype=torch.float64)
+    pixels = torch.randint(0, 256, (T, 2, 20, 17, 3), dtype=torch.uint8)
+    windows = torch.tensor([(2, 1), (8, 3)])
+    cut = torch.stack([pixels[:, b, y : y + 12, x : x + 14] for b, (y, x) in enumerate(windows)], 1)
+    cut[:, 1] = cut[:, 1].flip(2)
+    each = {
+        "offsets": windows.expand(T, 2, 2),
+        "mirror": torch.tensor([False, True]).expand(T, 2),
+    }
+    model.features.preprocess = baseline.features.preprocess = convert
+    assert_bitwise_equal(model(pixels, **each)[0], model(cut)[0], "scores")
+    assert_bitwise_equal(baseline(pixels, **each), baseline(cut), "scores of the baseline")
+
+
 def test_prediction_is_the_mean_softmax_without_dropout() -> None:
     config = replace(CONFIG, feature_dropout=0.9, output_dropout=0.5)
     model, x = ActivityRecognizer(config).double(), frames()

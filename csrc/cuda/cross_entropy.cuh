@@ -67,28 +67,36 @@ __global__ void cross_entropy_kernel(CrossEntropy p) {
   }
 }
 
+constexpr std::int64_t kMostThreads = 256;
+
+// What each warp has of a row meets there.
+template <class R>
+std::size_t cross_entropy_shared_bytes(std::int64_t threads) {
+  return static_cast<std::size_t>(threads / 32) * 2 * sizeof(R);
+}
+
 inline Status cross_entropy(const CrossEntropy& params, void* stream) {
-  constexpr std::int64_t kThreads = 256, kWarp = 32, kMostBlocks = 1 << 20;
+  constexpr std::int64_t kWarp = 32, kMostBlocks = 1 << 20;
   if (params.rows < 0 || params.words < 1) return Status::kInvalidSize;
   if (params.rows == 0) return Status::kOk;
 
-  const std::int64_t threads = std::min(kThreads, (params.words + kWarp - 1) / kWarp * kWarp);
+  const std::int64_t threads = std::min(kMostThreads, (params.words + kWarp - 1) / kWarp * kWarp);
   LaunchShape shape;
   shape.blocks_x = static_cast<unsigned>(std::min(params.rows, kMostBlocks));
   shape.threads = static_cast<unsigned>(threads);
-  const auto with = [&](auto kernel, std::size_t real) {
-    shape.shared_bytes = static_cast<std::size_t>(threads / kWarp) * 2 * real;
+  const auto with = [&](auto kernel, std::size_t shared_bytes) {
+    shape.shared_bytes = shared_bytes;
     return launch(kernel, shape, params, stream);
   };
   switch (params.dtype) {
     case DType::kFloat32:
-      return with(cross_entropy_kernel<float>, sizeof(float));
+      return with(cross_entropy_kernel<float>, cross_entropy_shared_bytes<float>(threads));
     case DType::kFloat64:
-      return with(cross_entropy_kernel<double>, sizeof(double));
+      return with(cross_entropy_kernel<double>, cross_entropy_shared_bytes<double>(threads));
     case DType::kFloat16:
-      return with(cross_entropy_kernel<half_t>, sizeof(float));
+      return with(cross_entropy_kernel<half_t>, cross_entropy_shared_bytes<float>(threads));
     case DType::kBFloat16:
-      return with(cross_entropy_kernel<bfloat16_t>, sizeof(float));
+      return with(cross_entropy_kernel<bfloat16_t>, cross_entropy_shared_bytes<float>(threads));
   }
   return Status::kUnsupportedDType;
 }

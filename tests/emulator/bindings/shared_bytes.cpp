@@ -4,13 +4,16 @@
 
 #include "arrays.h"
 #include "conv_frames.cuh"
+#include "cross_entropy.cuh"
 #include "lrcn_fast/lstm_variants.h"
 #include "lstm_cluster_backward.cuh"
 #include "lstm_cluster_forward.cuh"
 #include "lstm_grid_backward.cuh"
 #include "lstm_grid_forward.cuh"
+#include "lstm_step.cuh"
 #include "map_launch.cuh"
 #include "tile.cuh"
+#include "vocabulary_top_k.cuh"
 
 // The dynamic shared memory of every kernel that asks for any: ptxas does not see it, launchers ask for it.
 
@@ -102,6 +105,20 @@ void add_tf32(std::vector<Row>& rows, const std::string& products) {
 #undef LRCN_GRID_FORWARD
 #undef LRCN_GRID_BACKWARD
 
+// Tiles of lstm_step.cuh and vocabulary_top_k.cuh.
+template <class P, int kRows, bool kVector>
+void add_search_tile(std::vector<Row>& rows, const std::string& products) {
+  add_tile<P, kRows, 4, kVector>(rows, "lstm_search_step", products, false);
+  add_tile<P, kRows, kTopWords / 8, kVector>(rows, "block_top_k", products, false);
+}
+
+template <class P>
+void add_search(std::vector<Row>& rows, const std::string& products) {
+  add_search_tile<P, 1, false>(rows, products);
+  add_search_tile<P, 1, true>(rows, products);
+  if constexpr (P::kMostRows >= 2) add_search_tile<P, 2, true>(rows, products);
+}
+
 // For the paper's images.
 template <class T>
 void add_conv_frames(std::vector<Row>& rows, const std::string& type) {
@@ -130,6 +147,14 @@ std::vector<Row> shared_bytes() {
   add_tf32<Tf32Products<3>>(rows, "Tf32Products<3>");
   add_steps<ScalarProducts<float>>(rows, "ScalarProducts<float>");
   add_steps<ScalarProducts<double>>(rows, "ScalarProducts<double>");
+  add_search<HalfProducts<half_t>>(rows, "HalfProducts<__half>");
+  add_search<HalfProducts<bfloat16_t>>(rows, "HalfProducts<__nv_bfloat16>");
+  add_search<ScalarProducts<float>>(rows, "ScalarProducts<float>");
+  add_search<ScalarProducts<double>>(rows, "ScalarProducts<double>");
+  for (const char* type : {"__half", "__nv_bfloat16", "float"}) {
+    rows.emplace_back(spelled("cross_entropy_kernel", type), cross_entropy_shared_bytes<float>(kMostThreads), 0);
+  }
+  rows.emplace_back("cross_entropy_kernel<double>", cross_entropy_shared_bytes<double>(kMostThreads), 0);
   add_maps<half_t>(rows, "__half");
   add_maps<bfloat16_t>(rows, "__nv_bfloat16");
   add_maps<float>(rows, "float");

@@ -109,10 +109,8 @@ def _grid(direction: str) -> list[Fault]:
     file, launches, words = f"{kernel}.cuh", "lstm_persistent.cuh", "lstm_grid.cuh"
     forward = direction == "forward"
     asked = "* width, true}" if forward else "* 4 * width, true}"
-    fill, turn = (
-        "fill(args.workspace, kAbsent, workspace.frames_bytes, stream)",
-        "partial + turn % 2",
-    )
+    fill = "fill(args.workspace, kAbsent, workspace.frames_bytes, stream)"
+    turn = "partial + turn % 2"
     besides = f"exchange != args.{'output' if forward else 'grad_gates'}"
     return [
         _first_scan(file),

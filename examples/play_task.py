@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lrcn_fast.data import CLIP_STEPS, Segment, iter_frames, read_video, split_in_time
+from lrcn_fast.functional import frames_to_input
 
 CLASSES = ("1x", "2x", "4x")
 FILES = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4", "carphone_distorted.mp4")
@@ -32,7 +33,7 @@ TRAIN_STRIDES, TEST_STRIDE, TEST_HOP = (1, 2, 3), 2, 3
 
 @dataclass(frozen=True)
 class Scene:
-    """A decoded video, grey (N, 1, Y, X) float32, and the parts for training and test."""
+    """A decoded video, grey (N, 1, Y, X) uint8, and the parts for training and test."""
 
     path: Path
     frames: Tensor
@@ -61,7 +62,7 @@ def load_scenes() -> list[Scene]:
     """Decode all clips. The two carphone files show one scene and are split at the same frame."""
     scenes = []
     for path in find_clips():
-        frames = read_video(path, size=(READ_SIZE, READ_SIZE), channels=1).frames.float()
+        frames = read_video(path, size=(READ_SIZE, READ_SIZE), channels=1).frames
         train, test = split_in_time(len(frames), TEST_FRACTION, GAP)
         scenes.append(Scene(path, frames, train, test))
     return scenes
@@ -73,11 +74,31 @@ def order(label: int) -> list[int]:
     return [frame for first in range(speed) for frame in range(first, CLIP_STEPS, speed)]
 
 
-def preprocess(frames: Tensor) -> Tensor:
-    """Subtract each clip's mean image and divide by its standard deviation.
+def preprocess(
+    clips: Sequence[Tensor], offsets: Tensor | None = None, mirror: Tensor | None = None
+) -> Tensor:
+    """Cut clips to the network's size, subtract each one's mean image, divide by its deviation.
 
-    Both are the same for every order of the frames. Frames (T, B, C, Y, X).
+    Both are the same for every order of the frames.
+
+    Args:
+        clips: B of (T, 1, Y, X) uint8.
+        offsets: (B, 2) row and column of each clip's first pixel; the middle when None.
+        mirror: (B,) bool, clips that are seen in a mirror; none when None.
+
+    Returns:
+        (T, B, 1, SIZE, SIZE) float32.
     """
+    pixels = torch.stack(list(clips), 1)
+    steps = len(pixels)
+    cut = frames_to_input(
+        pixels.flatten(0, 1),
+        size=(SIZE, SIZE),
+        offsets=None if offsets is None else offsets.repeat(steps, 1),
+        mirror=None if mirror is None else mirror.repeat(steps),
+        channel_dim=1,
+    )
+    frames = cut.unflatten(0, (steps, len(clips)))
     centred = frames - frames.mean(0, keepdim=True)
     return centred / (centred.std((0, 2, 3, 4), keepdim=True) + 1.0)
 
@@ -95,7 +116,7 @@ def training_batch(
     weights = torch.tensor([float(len(scene.train)) for scene in scenes])
     chosen = torch.multinomial(weights, size, replacement=True, generator=random)
     labels = torch.arange(size) % len(CLASSES)
-    clips = []
+    clips, offsets, mirror = [], [], []
     for label, index in zip(labels.tolist(), chosen.tolist(), strict=True):
         scene = scenes[index]
         fitting = [s for s in TRAIN_STRIDES if scene.train.starts(CLIP_STEPS, s)]
@@ -103,12 +124,11 @@ def training_batch(
         starts = scene.train.starts(CLIP_STEPS, stride)
         start = starts[draw(len(starts))]
         window = scene.frames[start : start + (CLIP_STEPS - 1) * stride + 1 : stride]
-        top, left = draw(READ_SIZE - SIZE + 1), draw(READ_SIZE - SIZE + 1)
-        window = window[..., top : top + SIZE, left : left + SIZE]
+        offsets.append((draw(READ_SIZE - SIZE + 1), draw(READ_SIZE - SIZE + 1)))
         window = window.flip(0) if draw(2) else window
-        window = window.flip(-1) if draw(2) else window
+        mirror.append(bool(draw(2)))
         clips.append(window[order(label)])
-    return preprocess(torch.stack(clips, 1)), labels
+    return preprocess(clips, torch.tensor(offsets), torch.tensor(mirror)), labels
 
 
 @dataclass(frozen=True)
@@ -125,19 +145,17 @@ class TestSet:
 
 def make_test_set(scenes: Sequence[Scene]) -> TestSet:
     """Windows at a fixed stride and hop, cropped in the centre, forwards and backwards in turn."""
-    margin = (READ_SIZE - SIZE) // 2
     clips, labels, numbers = [], [], []
     for number, scene in enumerate(scenes):
         starts = scene.test.starts(CLIP_STEPS, TEST_STRIDE, TEST_HOP)
         for turn, start in enumerate(starts):
             window = scene.frames[start : start + (CLIP_STEPS - 1) * TEST_STRIDE + 1 : TEST_STRIDE]
-            window = window[..., margin : margin + SIZE, margin : margin + SIZE]
             window = window.flip(0) if turn % 2 else window
             for label in range(len(CLASSES)):
                 clips.append(window[order(label)])
                 labels.append(label)
                 numbers.append(number)
-    return TestSet(preprocess(torch.stack(clips, 1)), torch.tensor(labels), torch.tensor(numbers))
+    return TestSet(preprocess(clips), torch.tensor(labels), torch.tensor(numbers))
 
 
 def liveliest_window(scenes: Sequence[Scene]) -> Tensor:
@@ -146,7 +164,7 @@ def liveliest_window(scenes: Sequence[Scene]) -> Tensor:
     best, scene, first = 0.0, scenes[0], scenes[0].test.start
     for candidate in scenes:
         for start in candidate.test.starts(CLIP_STEPS, TEST_STRIDE, TEST_HOP):
-            window = candidate.frames[start : start + span]
+            window = candidate.frames[start : start + span].float()
             change = float(window.std(0).mean())
             if change > best and float(window.diff(dim=0).abs().mean((1, 2, 3)).max()) < CUT:
                 best, scene, first = change, candidate, start

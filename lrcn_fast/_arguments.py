@@ -16,6 +16,7 @@ __all__ = [
     "check_integers",
     "check_lengths",
     "check_like",
+    "check_number",
     "check_pair",
     "describe",
     "numbers_of_channels",
@@ -64,11 +65,13 @@ def autocast_dtype(device_type: str) -> torch.dtype | None:
 
 
 def check_floating(name: str, value: object) -> Tensor:
-    """Return ``value`` if it is a floating tensor."""
+    """Return ``value`` if it is a tensor of a floating dtype of at least two bytes."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name}: expected a tensor, got {describe(value)}")
-    if not value.is_floating_point():
-        raise TypeError(f"{name}: expected a floating dtype, got {describe(value)}")
+    if not value.is_floating_point() or value.dtype.itemsize < 2:
+        raise TypeError(
+            f"{name}: expected a floating dtype of 2, 4 or 8 bytes, got {describe(value)}"
+        )
     return value
 
 
@@ -85,6 +88,13 @@ def check_like(
         )
     if tensor.dtype != like.dtype and autocast_dtype(like.device.type) is None:
         raise TypeError(f"{name}: expected dtype {like.dtype} like input, got {describe(value)}")
+
+
+def check_number(name: str, value: object) -> float:
+    """Return a real number as a float."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name}: expected a number, got {describe(value)}")
+    return float(value)
 
 
 def check_pair(hx: object) -> tuple[Tensor, Tensor]:

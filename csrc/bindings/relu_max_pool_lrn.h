@@ -51,7 +51,8 @@ inline ReluMaxPoolLrnShape relu_max_pool_lrn_shape(const char* op, DType dtype, 
   at_least_one("kernel_x", options.kernel_x);
   at_least_one("stride_y", options.stride_y);
   at_least_one("stride_x", options.stride_x);
-  if (options.kernel_y > kBlockedPlace || options.kernel_y * options.kernel_x > kBlockedPlace)
+  if (std::max(options.kernel_y, options.kernel_x) > kBlockedPlace ||
+      options.kernel_y * options.kernel_x > kBlockedPlace)
     fail(op, "arguments 'kernel_y' and 'kernel_x' must have a product of at most ", kBlockedPlace, ", got ",
          options.kernel_y, " and ", options.kernel_x);
   if (options.lrn_size < 0 || (options.lrn_size > 0 && options.lrn_size % 2 == 0))
@@ -65,16 +66,16 @@ inline ReluMaxPoolLrnShape relu_max_pool_lrn_shape(const char* op, DType dtype, 
   shape.width = width;
   if (shape.channels < 1 || height < 1 || width < 1)
     fail(op, "maps must have C, Y, X >= 1, got Y, X = ", height, ", ", width, " and ", describe(first));
-  shape.pooled_height = window_count(height, options.kernel_y, options.stride_y, options.ceil_mode);
-  shape.pooled_width = window_count(width, options.kernel_x, options.stride_x, options.ceil_mode);
+  // Beyond the map all strides are alike.
+  shape.stride_y = std::min(options.stride_y, height + 1);
+  shape.stride_x = std::min(options.stride_x, width + 1);
+  shape.pooled_height = window_count(height, options.kernel_y, shape.stride_y, options.ceil_mode);
+  shape.pooled_width = window_count(width, options.kernel_x, shape.stride_x, options.ceil_mode);
   if (shape.pooled_height < 1 || shape.pooled_width < 1)
     fail(op, "arguments 'kernel_y' and 'kernel_x' must be no larger than Y, X = ", height, ", ", width, ", got ",
          options.kernel_y, " and ", options.kernel_x);
   shape.kernel_y = options.kernel_y;
   shape.kernel_x = options.kernel_x;
-  // Beyond the map all strides are alike.
-  shape.stride_y = std::min(options.stride_y, height + 1);
-  shape.stride_x = std::min(options.stride_x, width + 1);
   shape.lrn_size = options.lrn_size;
   shape.alpha = options.alpha;
   shape.beta = options.beta;

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -11,9 +10,6 @@ from lrcn_fast.caffe.layers import LRN, Pooling, ReLU
 from lrcn_fast.functional import relu_max_pool_lrn
 
 __all__ = ["fused", "run_chain"]
-
-MAX_WINDOW = 255
-"""Places of a pooling window that the operator can number."""
 
 
 def fused(
@@ -59,7 +55,7 @@ def _kind(layer: nn.Module) -> type[nn.Module] | None:
     if isinstance(layer, ReLU):
         return None if layer.negative_slope else ReLU
     if isinstance(layer, Pooling):
-        return Pooling if layer.is_plain_maximum(MAX_WINDOW) else None
+        return Pooling if layer.is_plain_maximum else None
     return LRN if isinstance(layer, LRN) and layer.across_channels else None
 
 
@@ -67,17 +63,12 @@ def run_chain(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
     """Run the layers of one chain on (N, C, Y, X)."""
     pool = next((layer for layer in layers if isinstance(layer, Pooling)), None)
     norm = next((layer for layer in layers if isinstance(layer, LRN)), None)
-    options: dict[str, Any] = {}
     if pool is not None:
         pool.check_windows(x)
-        options.update(stride=pool.stride, ceil_mode=pool.ceil_mode)
-    if norm is not None:
-        options.update(alpha=norm.alpha, beta=norm.beta, k=norm.k)
     return relu_max_pool_lrn(
         x,
         relu=isinstance(layers[0], ReLU),
-        kernel_size=None if pool is None else pool.kernel,
-        lrn_size=None if norm is None else norm.size,
         order="lrn_pool" if isinstance(layers[-1], Pooling) else "pool_lrn",
-        **options,
+        **({"kernel_size": None} if pool is None else pool.options()),
+        **({"lrn_size": None} if norm is None else norm.options()),
     )

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 import lrcn_fast.ops  # noqa: F401  Defines torch.ops.lrcn_fast.
-from lrcn_fast._arguments import check_floating, describe, refuse_forward_mode
+from lrcn_fast._arguments import check_floating, check_number, describe, refuse_forward_mode
 from lrcn_fast.backends import OpSpec, choose
 from lrcn_fast.reference.relu_max_pool_lrn import BLOCKED, Options
 
@@ -35,7 +35,7 @@ def relu_max_pool_lrn(
         relu: whether negative values become zero first.
         kernel_size: of the pooling window, or its rows and columns: at most 255 places. None
             switches the pooling off, and ``stride`` and ``ceil_mode`` mean nothing.
-        stride: from window to window, or down and across.
+        stride: from window to window, or down and across; below 2**31.
         ceil_mode: a last window that only begins inside counts too, as in Caffe.
         lrn_size: channels of a normalisation window, odd; it may exceed C. None switches the
             normalisation off.
@@ -50,7 +50,7 @@ def relu_max_pool_lrn(
 
     Raises:
         ValueError: a shape or an option is wrong.
-        TypeError: ``x`` is no floating tensor, or a size no integer.
+        TypeError: ``x`` is no floating tensor, a size no integer, or a factor no number.
         RuntimeError: the backend asked for cannot run the call.
     """
     check_floating("x", x)
@@ -71,7 +71,9 @@ def relu_max_pool_lrn(
             )
     lrn_first = order == "lrn_pool"
     stages = (bool(relu), *kernel, *step, bool(ceil_mode))
-    options = Options(*stages, lrn_size or 0, float(alpha), float(beta), float(k), lrn_first)
+    named = (("alpha", alpha), ("beta", beta), ("k", k))
+    alpha, beta, k = (check_number(*each) for each in named)
+    options = Options(*stages, lrn_size or 0, alpha, beta, k, lrn_first)
     if min(options.pooled_size(x.shape[2], x.shape[3])) < 1:
         raise ValueError(
             f"kernel_size: expected a window no larger than x, got {kernel_size} for {describe(x)}"
@@ -93,6 +95,8 @@ def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
     pair = (value, value) if isinstance(value, int) else value
     if not isinstance(pair, tuple | list) or not all(isinstance(n, int) for n in pair):
         raise TypeError(f"{name}: expected an integer or a pair of them, got {describe(value)}")
-    if len(pair) != 2 or min(pair) < 1:
-        raise ValueError(f"{name}: expected a number from 1 on or a pair of them, got {value!r}")
+    if len(pair) != 2 or min(pair) < 1 or max(pair) >= 2**31:
+        raise ValueError(
+            f"{name}: expected a number from 1 to 2**31 - 1 or a pair of them, got {value!r}"
+        )
     return pair[0], pair[1]

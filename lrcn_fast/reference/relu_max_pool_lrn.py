@@ -177,9 +177,9 @@ def _stages(x: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor | None]
 def _normalize(values: Tensor, options: Options) -> Tensor:
     if options.lrn_size == 0:
         return values
-    return functional.local_response_norm(
-        values, options.lrn_size, options.alpha, options.beta, options.k
-    )
+    size = _reach(values, options)
+    alpha = options.alpha * (size / options.lrn_size)
+    return functional.local_response_norm(values, size, alpha, options.beta, options.k)
 
 
 def _normalize_backward(grad: Tensor, values: Tensor, options: Options) -> Tensor:
@@ -190,10 +190,16 @@ def _normalize_backward(grad: Tensor, values: Tensor, options: Options) -> Tenso
     if options.lrn_size == 0:
         return grad
     ratio = options.alpha / options.lrn_size
-    scale = options.k + ratio * _window_sum(values * values, options.lrn_size)
+    size = _reach(values, options)
+    scale = options.k + ratio * _window_sum(values * values, size)
     direct = grad * scale**-options.beta
-    spread = _window_sum(direct * values / scale, options.lrn_size)
+    spread = _window_sum(direct * values / scale, size)
     return direct - 2 * ratio * options.beta * values * spread
+
+
+def _reach(values: Tensor, options: Options) -> int:
+    """Size of the smallest window that holds the same channels: no more padding than needed."""
+    return min(options.lrn_size, 2 * values.shape[1] - 1)
 
 
 def _window_sum(values: Tensor, size: int) -> Tensor:

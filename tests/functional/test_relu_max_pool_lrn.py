@@ -159,6 +159,7 @@ ERRORS = {
     "rank": (ValueError, torch.zeros(3, 4, 5), {}, r"x: expected \(N, C, Y, X\)"),
     "no channels": (ValueError, torch.zeros(1, 0, 4, 5), {}, "x: expected"),
     "integers": (TypeError, torch.zeros(1, 2, 4, 5).long(), {}, "x: expected a floating dtype"),
+    "float8": (TypeError, torch.zeros(1, 2, 4, 5).to(torch.float8_e5m2), {}, "x: expected a fl"),
     "no tensor": (TypeError, [1.0], {}, "x: expected a tensor, got"),
     "order": (ValueError, None, {"order": "pool"}, "order: expected 'pool_lrn' or 'lrn_pool'"),
     "even lrn": (ValueError, None, {"lrn_size": 4}, "lrn_size: expected an odd number.*got 4"),
@@ -166,6 +167,9 @@ ERRORS = {
     "kernel": (ValueError, None, {"kernel_size": 0}, "kernel_size: expected.*got 0"),
     "three": (ValueError, None, {"kernel_size": (1, 2, 3)}, r"kernel_size: .*got \(1, 2, 3\)"),
     "stride": (ValueError, None, {"stride": (2, 0)}, r"stride: expected.*got \(2, 0\)"),
+    "huge stride": (ValueError, None, {"stride": 2**31}, r"stride: expected .*2\*\*31 - 1"),
+    "factor": (TypeError, None, {"alpha": "a"}, "alpha: expected a number, got str 'a'"),
+    "no factor": (TypeError, None, {"k": None}, "k: expected a number, got NoneType None"),
     "fraction": (TypeError, None, {"stride": 1.5}, "stride: expected.*got float 1.5"),
     "places": (ValueError, None, {"kernel_size": 16}, "kernel_size: expected at most 255 places"),
     "too large": (ValueError, None, {"kernel_size": 14, "stride": 1}, "kernel_size: .*got 14 for"),
@@ -178,6 +182,16 @@ ERRORS = {
 def test_errors(kind: type[Exception], x: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(kind, match=message):
         relu_max_pool_lrn(torch.zeros(SIZE) if x is None else x, **options)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_windows_beyond_the_map(backend: str) -> None:
+    """Neither memory nor numbers grow with a stride or a number of channels that nothing has."""
+    x = torch.randn(2, 4, 5, 6, dtype=torch.float64)
+    size = 2**62 + 1
+    far = relu_max_pool_lrn(x, stride=2**31 - 1, lrn_size=size, alpha=0.5 * size, backend=backend)
+    near = relu_max_pool_lrn(x, stride=6, lrn_size=7, alpha=0.5 * 7, backend="reference")
+    assert_equal_to_oracle(far, near, backend)
 
 
 def test_backends_are_told_of_the_operator() -> None:

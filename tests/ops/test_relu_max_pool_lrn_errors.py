@@ -20,6 +20,7 @@ BAD_OPTIONS = {
     "backward stride": ({"stride_x": -1}, "stride_x.*at least 1, got -1"),
     "many places": ({"kernel_y": 16, "kernel_x": 16}, "product of at most 255, got 16 and 16"),
     "huge window": ({"kernel_y": 2**62, "kernel_x": 4}, "product of at most 255"),
+    "wide window": ({"kernel_x": 2**62 + 1, "kernel_y": 4}, "product of at most 255"),
     "even lrn": ({"lrn_size": 4}, "lrn_size.*odd.*got 4"),
     "negative lrn": ({"lrn_size": -5}, "lrn_size.*odd.*got -5"),
     "window beyond x": ({"kernel_y": 9, "stride_y": 1}, "no larger than Y, X = .*, got 9 and 3"),
@@ -35,6 +36,19 @@ def test_options(changes: dict[str, Any], message: str) -> None:
         OPS.relu_max_pool_lrn_forward(x, *bad, True)
     with pytest.raises(RuntimeError, match=message):
         OPS.relu_max_pool_lrn_backward(grad, pooled, index, 7, 8, *bad)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_largest_stride(ceil_mode: bool) -> None:
+    """Sums of sizes and strides do not overflow."""
+    x, _, options = build(CASE, torch.float32, torch.contiguous_format)
+    options = options._replace(ceil_mode=ceil_mode)
+    far, near = (
+        OPS.relu_max_pool_lrn_forward(x, *options._replace(stride_y=n, stride_x=n), True)
+        for n in (2**63 - 1, 9)
+    )
+    for got, expected in zip(far, near, strict=True):
+        assert torch.equal(got, expected)
 
 
 @pytest.mark.parametrize(

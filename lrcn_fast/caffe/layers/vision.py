@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from lrcn_fast.caffe.errors import CaffeError
 from lrcn_fast.caffe.layers.base import Layer, Shape
 from lrcn_fast.functional import relu_max_pool_lrn
+from lrcn_fast.reference.relu_max_pool_lrn import BLOCKED
 
 __all__ = ["LRN", "Convolution", "Pooling"]
 
@@ -94,11 +95,16 @@ class Pooling(Layer):
         if given.global_pooling and (self.stride, self.padding) != ((1, 1), (0, 0)):
             raise CaffeError("global_pooling: expected stride 1 and no padding")
 
-    def is_plain_maximum(self, places: int) -> bool:
-        """Whether it takes maxima, of windows of so many places at most, without padding."""
+    @property
+    def is_plain_maximum(self) -> bool:
+        """Whether :func:`relu_max_pool_lrn` has it: maxima of small windows without padding."""
         if self.average or self.kernel is None or any(self.padding):
             return False
-        return self.kernel[0] * self.kernel[1] <= places
+        return self.kernel[0] * self.kernel[1] <= BLOCKED
+
+    def options(self) -> dict[str, Any]:
+        """What :func:`relu_max_pool_lrn` calls the windows."""
+        return {"kernel_size": self.kernel, "stride": self.stride, "ceil_mode": self.ceil_mode}
 
     def check_windows(self, x: Tensor) -> None:
         """Refuse a last window that would hold nothing: Caffe's value of it is none either."""
@@ -113,6 +119,8 @@ class Pooling(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         self.check_windows(x)
+        if self.is_plain_maximum:
+            return relu_max_pool_lrn(x, relu=False, lrn_size=None, **self.options())
         kernel = self.kernel or (x.shape[2], x.shape[3])
         if self.average:
             return F.avg_pool2d(x, kernel, self.stride, self.padding, self.ceil_mode)
@@ -139,16 +147,12 @@ class LRN(Layer):
         if self.size % 2 == 0:
             raise CaffeError(f"local_size: expected an odd number, got {self.size}")
 
+    def options(self) -> dict[str, Any]:
+        """What :func:`relu_max_pool_lrn` calls the numbers."""
+        return {"lrn_size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
+
     def forward(self, x: Tensor) -> Tensor:
         if self.across_channels:
-            return relu_max_pool_lrn(
-                x,
-                relu=False,
-                kernel_size=None,
-                lrn_size=self.size,
-                alpha=self.alpha,
-                beta=self.beta,
-                k=self.k,
-            )
+            return relu_max_pool_lrn(x, relu=False, kernel_size=None, **self.options())
         mean = F.avg_pool2d(x.square(), self.size, 1, self.size // 2)
         return x * torch.pow(1 + self.alpha * mean, -self.beta)

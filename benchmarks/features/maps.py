@@ -36,14 +36,21 @@ def least_bytes(x: int, pooled: int, itemsize: int, training: bool) -> int:
     return (x + pooled) * itemsize + 2 * kept + (pooled + x) * itemsize
 
 
-def build(size: tuple[int, int, int, int], form: torch.memory_format, training: bool) -> Problem:
+def build(
+    size: tuple[int, int, int, int],
+    form: torch.memory_format,
+    training: bool,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+) -> Problem:
     """Maps as a convolution leaves them, of which half the values are negative."""
     from lrcn_fast.functional import relu_max_pool_lrn
 
     generator = torch.Generator().manual_seed(0)
     # Activations of conv1 and conv2 on images of 0..255.
-    x = (100 * torch.randn(size, generator=generator)).contiguous(memory_format=form)
-    grad = torch.randn(in_torch(x).shape, generator=generator).contiguous(memory_format=form)
+    x = 100 * torch.randn(size, generator=generator)
+    grad = torch.randn(in_torch(x).shape, generator=generator)
+    x, grad = (each.to(device, dtype).contiguous(memory_format=form) for each in (x, grad))
     compiled = torch.compile(in_torch)
 
     def results(implementation: object, x: Tensor, grad: Tensor) -> Results:

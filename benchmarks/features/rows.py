@@ -37,13 +37,13 @@ class Row:
     Attributes:
         name: identifier that ``--filter`` matches.
         label: sizes in one short line.
-        build: makes the tensors.
+        build: makes the tensors, on the CPU or on its keyword ``device``.
         least: how many times ours another's time is to be, where there is a target.
         against: which other; None for the fastest.
     """
 
     name: str
     label: str
-    build: Callable[[], Problem]
+    build: Callable[..., Problem]
     least: float | None = None
     against: str | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from .plan import Context, Part, Record, command_line
 from .targets import Target
-from .worker import collect, command, serve
+from .worker import collect_checked, command, serve
 
 PROGRAM = "benchmarks.gpu.nets"
 
@@ -103,19 +103,7 @@ def targets(part: Record, capability: list[int]) -> Iterator[Target]:
 
 def run(context: Context, seconds: float) -> Record:
     """Measures as many rows as fit; the first has to."""
-    from ..nets.peers import OURS
-
-    record, reason = collect(context, seconds, PROGRAM, list(NAMES), "nets.log")
-    failed = [row["name"] for row in record["rows"] if "failed" in row]
-    refused = [row["name"] for row in record["rows"] if OURS in row.get("refused", {})]
-    told = [f"{', '.join(failed)} failed" if failed else ""]
-    told.append(f"lrcn_fast was refused in {', '.join(refused)}" if refused else "")
-    told.append(f"{NAMES[0]} was not measured" if NAMES[0] in record["not_run"] else "")
-    if not record["rows"]:
-        told = [reason or "no row was measured"]
-    if any(told):
-        return {"status": "failed", "reason": "; ".join(filter(None, told)), **record}
-    return {"status": "passed", **record}
+    return collect_checked(context, seconds, PROGRAM, NAMES, "nets.log")
 
 
 def _plan(context: Context) -> list[str]:
@@ -128,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     return serve(PROGRAM, rows(), measure, arguments)
 
 
-PART = Part("nets", 50.0, "whole networks beside torch and torch.compile", _plan, run)
+PART = Part("nets", 45.0, "whole networks beside torch and torch.compile", _plan, run)
 
 if __name__ == "__main__":
     raise SystemExit(main())

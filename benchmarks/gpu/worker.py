@@ -11,7 +11,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -174,3 +174,25 @@ def collect(
         if len(progress.rows) == before:
             break
     return progress.record(), reason
+
+
+def collect_checked(
+    context: Context, seconds: float, program: str, names: Sequence[str], log: str
+) -> Record:
+    """Measures as many rows as fit and returns the part's record.
+
+    The part has failed where a row did, where a check refused ours, and without the first row.
+    """
+    from ..features.rows import OURS
+
+    record, reason = collect(context, seconds, program, list(names), log)
+    failed = [row["name"] for row in record["rows"] if "failed" in row]
+    refused = [row["name"] for row in record["rows"] if OURS in row.get("refused", {})]
+    told = [f"{', '.join(failed)} failed" if failed else ""]
+    told.append(f"{OURS} was refused in {', '.join(refused)}" if refused else "")
+    told.append(f"{names[0]} was not measured" if names[0] in record["not_run"] else "")
+    if not record["rows"]:
+        told = [reason or "no row was measured"]
+    if any(told):
+        return {"status": "failed", "reason": "; ".join(filter(None, told)), **record}
+    return {"status": "passed", **record}

@@ -47,7 +47,7 @@ def test_rows_are_the_nets_own_sizes() -> None:
 
 
 def test_no_time_is_taken_of_a_wrong_result() -> None:
-    def build() -> Problem:
+    def build(device: str) -> Problem:
         problem = SMALL(torch.float32)
         right = problem.calls[OURS]()["input"]
         problem.calls[OURS] = lambda: {"input": right * (1 + 1e-4)}

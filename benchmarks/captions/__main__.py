@@ -1,0 +1,120 @@
+"""``python -m benchmarks.captions``: beam search and loss of the 2f captioner beside torch's."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import machine
+from ..report import RESULTS, update_between
+from ..run import thread_count
+from . import report
+from .measure import BUDGET, QUICK, measure, peak_in_fresh_process
+from .rows import BATCHED, OURS, ROWS, Loss, Row
+
+SCRATCH = machine.ROOT / "build" / "benchmarks"
+DOCS = machine.ROOT / "docs" / "benchmarks.md"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.captions", description=__doc__)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--filter", default="", metavar="PART[,PART]", help="only rows with one of these in them"
+    )
+    parser.add_argument("--no-memory", action="store_true", help="leave out the peaks of memory")
+    parser.add_argument("--quick", action="store_true", help="the figures mean nothing")
+    parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for JSON and table, where rows measured before by the same commit are kept "
+        "(default: benchmarks/results; build/benchmarks with --quick)",
+    )
+    parser.add_argument(
+        "--update-docs",
+        action="store_true",
+        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
+    )
+    return parser
+
+
+def _read(folder: Path, threads: int) -> dict[str, Any] | None:
+    stem = report.file_stem({"machine": {"isa": machine.cpu_isa(), "threads": threads}})
+    path = folder / f"{stem}.json"
+    if not path.exists():
+        return None
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return result
+
+
+def _run(rows: list[Row], *, threads: int, with_memory: bool, quick: bool) -> dict[str, Any]:
+    with thread_count(threads):
+        result = machine.describe()
+        result["settings"] = {"quick": quick}
+        result["rows"] = []
+        load = machine.OtherLoad()
+        for number, row in enumerate(rows, 1):
+            print(f"[{number}/{len(rows)}] {row.name}", file=sys.stderr, flush=True)
+            result["rows"].append(measure(row, QUICK if quick else BUDGET))
+        result["other_load"] = load.share()
+    if with_memory:
+        # After the load is read, to which these processes would be others.
+        for row, record in zip(rows, result["rows"], strict=True):
+            names = row.peers if isinstance(row, Loss) else (OURS, BATCHED)
+            record["peak_bytes"] = {
+                name: peak_in_fresh_process(row, name, threads) for name in names
+            }
+    return result
+
+
+def _merge(result: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """Keeps the rows that the same commit measured before, and the worse load."""
+    if before is None or any(before[key] != result[key] for key in ("commit", "settings")):
+        return
+    measured = {row["name"] for row in result["rows"]}
+    kept = [row for row in before["rows"] if row["name"] not in measured]
+    order = [row.name for row in ROWS]
+    result["rows"] = sorted(kept + result["rows"], key=lambda row: order.index(row["name"]))
+    if kept:
+        result["other_load"] = max(result["other_load"] or 0.0, before["other_load"] or 0.0)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns 0; 1 when a check refused anyone; 2 when nothing can be measured or shown."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        print("\n".join(row.name for row in ROWS))
+        return 0
+    folder = options.output or (SCRATCH if options.quick else RESULTS)
+    before = _read(folder, options.threads)
+    if options.update_docs:
+        if before is None:
+            print(f"--update-docs: {folder} has no result of this machine", file=sys.stderr)
+            return 2
+        changed = update_between(DOCS, report.BEGIN, report.END, report.table(before))
+        print(f"{DOCS.name} {'now shows' if changed else 'already shows'} {folder}")
+        return 0
+    parts = [part.strip() for part in options.filter.split(",")]
+    rows = [row for row in ROWS if any(part in row.name for part in parts)]
+    if not rows:
+        print(f"--filter {options.filter}: no such row; --list shows all", file=sys.stderr)
+        return 2
+    result = _run(
+        rows, threads=options.threads, with_memory=not options.no_memory, quick=options.quick
+    )
+    refused = any(row["refused"] for row in result["rows"])
+    _merge(result, before)
+    written = report.write(result, folder)
+    print(report.table(result))
+    print("\n".join(f"wrote {path}" for path in written))
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

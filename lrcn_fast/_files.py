@@ -1,12 +1,13 @@
 """Files that are whole or not there: written beside the old one, then renamed over it."""
 
+import json
 import os
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-__all__ = ["StrPath", "write_whole"]
+__all__ = ["StrPath", "write_json", "write_whole"]
 
 StrPath = str | PathLike[str]
 
@@ -33,3 +34,9 @@ def write_whole(path: StrPath, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: StrPath, value: Any) -> None:
+    """Write ``value`` as JSON; a reader sees the old file or the new one, never a part."""
+    text = json.dumps(value, indent=2) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()))

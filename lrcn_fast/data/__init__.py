@@ -21,7 +21,7 @@ from lrcn_fast.data.images import (
     subtract_mean,
 )
 from lrcn_fast.data.video import Video, VideoError, iter_frames, read_video, stream_videos
-from lrcn_fast.data.vocabulary import EOS, UNKNOWN, Vocabulary, VocabularyError, tokenize
+from lrcn_fast.models.vocabulary import EOS, UNKNOWN, Vocabulary, VocabularyError, tokenize
 
 __all__ = [
     "BGR_MEAN",

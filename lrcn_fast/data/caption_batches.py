@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lrcn_fast.data.captions import CaptionedImage
-from lrcn_fast.data.vocabulary import EOS, Vocabulary
+from lrcn_fast.models.vocabulary import EOS, Vocabulary
 
 __all__ = ["CAPTION_STEPS", "CAPTION_STREAMS", "CaptionBatch", "CaptionBatches", "SentenceBatches"]
 
@@ -113,11 +113,13 @@ class CaptionBatches:
         return len(self._sentences.order) // self.streams
 
     def __iter__(self) -> Iterator[CaptionBatch]:
-        order = self._sentences.order
-        for first in range(0, len(order), self.streams):
-            yield self._batch(torch.tensor(order[first : first + self.streams]))
+        return (self[number] for number in range(len(self)))
 
-    def _batch(self, numbers: Tensor) -> CaptionBatch:
+    def __getitem__(self, number: int) -> CaptionBatch:
+        if not 0 <= number < len(self):
+            raise IndexError(f"number: expected 0 to {len(self) - 1}, got {number}")
+        first = number * self.streams
+        numbers = torch.tensor(self._sentences.order[first : first + self.streams])
         starts, lengths = self._sentences.starts[numbers], self._sentences.lengths[numbers]
         step = torch.arange(self.steps)[:, None]
         places = (starts + step).clamp(max=len(self._sentences.words) - 1)

@@ -15,6 +15,15 @@ from lrcn_fast._arguments import check_like, describe
 from lrcn_fast._files import StrPath
 from lrcn_fast.functional import linear_cross_entropy
 from lrcn_fast.models.captioner_config import FILLER, CaptionerConfig
+from lrcn_fast.models.pretrained import (
+    Preprocessing,
+    build_encoder,
+    describe_encoder,
+    read_description,
+    read_weights,
+    write_directory,
+)
+from lrcn_fast.models.vocabulary import Vocabulary
 from lrcn_fast.nn import LSTM
 from lrcn_fast.ops.linear import project
 
@@ -89,6 +98,78 @@ class Captioner(nn.Module):
             prototxt, caffemodel, **options
         )
         return loaded
+
+    def save_pretrained(
+        self,
+        directory: StrPath,
+        vocabulary: Vocabulary,
+        preprocessing: Preprocessing | None = None,
+    ) -> None:
+        """Write all that makes sentences of images into one directory.
+
+        Args:
+            directory: made if missing; gets ``config.json``, ``model.safetensors`` and
+                ``vocabulary.txt``.
+            vocabulary: the words that the captioner was trained with.
+            preprocessing: what the encoder's images go through; None where features come in.
+
+        Raises:
+            ImportError: safetensors is not installed.
+            TypeError: the encoder is none of the package's CNNs.
+            ValueError: the vocabulary has another size.
+            OSError: the directory cannot be written to.
+        """
+        size = self.config.vocabulary_size
+        if len(vocabulary) != size:
+            raise ValueError(f"vocabulary: expected V = {size}, got {len(vocabulary)}")
+        description = {
+            "model": type(self).__name__,
+            "config": self.config.to_dict(),
+            "encoder": describe_encoder(self.encoder),
+            "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+            "vocabulary": vocabulary.fingerprint,
+        }
+        write_directory(directory, description, self.state_dict(), vocabulary)
+
+    @classmethod
+    def from_pretrained(
+        cls, directory: StrPath
+    ) -> "tuple[Captioner, Vocabulary, Preprocessing | None]":
+        """Read what :meth:`save_pretrained` wrote.
+
+        Returns:
+            The captioner in evaluation mode, its words, and what its images go through.
+
+        Raises:
+            FileNotFoundError: a file is missing.
+            ImportError: safetensors is not installed.
+            VocabularyError: the vocabulary is not the one that the weights were trained with.
+            RuntimeError: ``config.json`` makes no sense, or the weights do not belong to it.
+        """
+        where, description, vocabulary = read_description(directory)
+        try:
+            if description["model"] != cls.__name__:
+                raise ValueError(f"model: expected {cls.__name__!r}, got {description['model']!r}")
+            config = CaptionerConfig.from_dict(description["config"])
+            if config.vocabulary_size != len(vocabulary):
+                raise ValueError(
+                    f"vocabulary_size: expected {len(vocabulary)} as of vocabulary.txt, "
+                    f"got {config.vocabulary_size}"
+                )
+            captioner = cls.from_config(config, build_encoder(description["encoder"]))
+            found = description["preprocessing"]
+            preprocessing = None if found is None else Preprocessing.from_dict(found)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RuntimeError(f"{where}: describes no captioner: {error!r}") from error
+        weights = read_weights(directory, vocabulary)
+        kinds = {value.dtype for value in weights.values()}
+        if len(kinds) == 1:
+            captioner.to(kinds.pop())
+        try:
+            captioner.load_state_dict(weights)
+        except RuntimeError as error:
+            raise RuntimeError(f"{directory}: weights and config.json disagree: {error}") from error
+        return captioner.eval(), vocabulary, preprocessing
 
     @property
     def layers(self) -> list[LSTM]:

@@ -95,6 +95,7 @@ class ConvNet(nn.Module):
 
     Attributes:
         feature_size: F, the values that the net returns of one image of ``image_size``.
+        options: the arguments behind ``features``, which make a net of the same sizes; JSON values.
 
     Raises:
         ValueError: a size or name makes no sense, or nothing is left of the image.
@@ -139,6 +140,13 @@ class ConvNet(nn.Module):
         for name, count in {"in_channels": in_channels, **outputs}.items():
             if count < 1:
                 raise ValueError(f"{name}: expected at least 1, got {count}")
+        self.options = {
+            "width": width,
+            **outputs,
+            "image_size": list(size),
+            "in_channels": in_channels,
+            "dropout": dropout,
+        }
         self.blob = features
         self.image_size = size
         self.in_channels = in_channels

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lrcn_fast._files import StrPath, write_whole
+from lrcn_fast._files import StrPath, write_json, write_whole
 from lrcn_fast.models import ActivityConfig, ActivityRecognizer, FrameClassifier
 
 __all__ = ["load_model", "load_state", "save_model", "save_state", "write_json"]
@@ -17,12 +17,6 @@ MODELS: dict[str, Callable[[ActivityConfig], ActivityRecognizer | FrameClassifie
     "ActivityRecognizer": ActivityRecognizer,
     "FrameClassifier": FrameClassifier,
 }
-
-
-def write_json(path: StrPath, value: Any) -> None:
-    """Write ``value`` as JSON; a reader sees the old file or the new one, never a part."""
-    text = json.dumps(value, indent=2) + "\n"
-    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def save_state(path: StrPath, state: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
-"""Training: a resumable loop and atomic checkpoints."""
+"""Training: a resumable loop, the solver of Caffe, and atomic checkpoints."""
 
+from lrcn_fast.training.caffe_sgd import CaffeSGD, step_decay
 from lrcn_fast.training.checkpoint import (
     load_model,
     load_state,
@@ -10,11 +11,13 @@ from lrcn_fast.training.checkpoint import (
 from lrcn_fast.training.loop import TrainingConfig, train, warmup_cosine
 
 __all__ = [
+    "CaffeSGD",
     "TrainingConfig",
     "load_model",
     "load_state",
     "save_model",
     "save_state",
+    "step_decay",
     "train",
     "warmup_cosine",
     "write_json",

@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "lrcn_fast/lstm.h"
+#include "memory.h"
 
 // What the bindings of every device share for the op lstm: check, allocate, fill the struct in.
 // The call owns the tensors that its params point into.
@@ -20,8 +21,8 @@ struct SequenceLayout {
   std::int64_t step_stride(const Tensor& sequence) const { return sequence.stride(batch_first ? 1 : 0); }
   std::int64_t row_stride(const Tensor& sequence) const { return sequence.stride(batch_first ? 0 : 1); }
   Tensor allocate(const Tensor& like, std::int64_t width) const {
-    return batch_first ? torch::stable::new_empty(like, {batch, steps, width})
-                       : torch::stable::new_empty(like, {steps, batch, width});
+    return of_large_pages(batch_first ? torch::stable::new_empty(like, {batch, steps, width})
+                                      : torch::stable::new_empty(like, {steps, batch, width}));
   }
   void check(const char* op, const char* argument, const Tensor& tensor, const Tensor& like, std::int64_t width,
              const char* letters) const {
@@ -108,7 +109,7 @@ inline LstmInputs lstm_inputs(const Tensor& weight_hh, const OptionalTensor& wei
 
 // torch aligns its memory to 64 bytes on a CPU and to 512 on a GPU, which the kernels' workspaces need.
 inline Tensor workspace_of(const Tensor& like, std::size_t bytes) {
-  return torch::stable::new_empty(like, {static_cast<std::int64_t>(bytes)}, ScalarType::Byte);
+  return of_large_pages(torch::stable::new_empty(like, {static_cast<std::int64_t>(bytes)}, ScalarType::Byte));
 }
 
 // Everything but the workspace, whose size the device's kernels tell.

@@ -141,3 +141,20 @@ def test_reference_operators_do_the_same() -> None:
         expected = reference.lstm_forward(*tensors.forward_arguments(), True, True)
         for number, (ours, theirs) in enumerate(zip(actual, expected, strict=True)):
             assert_bitwise_equal(ours, theirs, f"{case}, result {number}")
+
+
+def test_results_of_many_pages_are_those_of_their_rows() -> None:
+    steps, batch, hidden = 64, 32, 160
+    gates = torch.randn(steps, batch, 4 * hidden)
+    assert gates.nbytes > 2 * 2**21
+    weight_hh = torch.randn(4 * hidden, hidden) / hidden**0.5
+
+    def forward(gates: Tensor) -> tuple[Tensor, ...]:
+        options = (False, False, True, True)
+        return tuple(OPS.lstm_forward(gates, weight_hh, *[None] * 6, *options))
+
+    output, _, _, cells, activations = forward(gates)
+    for row in (0, 13, batch - 1):
+        alone = forward(gates[:, row : row + 1])
+        for ours, theirs in zip((output, cells, activations), (alone[0], *alone[3:]), strict=True):
+            assert_bitwise_equal(ours[:, row : row + 1], theirs, f"row {row}")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lrcn_fast._arguments import check_floating, check_like, describe
+from lrcn_fast._arguments import autocast_dtype, check_floating, check_like, describe
 from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
@@ -113,6 +113,9 @@ _OPERATORS = {
     for suffix in ("", "_triton", "_reference")
 }
 _NATIVE_SCANS = torch.ops.lrcn_fast.lstm_scans_forward.default
+_NATIVE_STEP = torch.ops.lrcn_fast.lstm_step.default
+# Rows up to which reading the weights is what a step waits for: they are read as they lie.
+_FEW_ROWS = 8
 Results = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -137,6 +140,16 @@ def cell_step(
     needs_grad: bool,
 ) -> tuple[Tensor, Tensor]:
     """Return h (B, P) and c (B, H) of a step on x (B, I); packs no weight for a kernel."""
+    if h0 is not None and c0 is not None and _reads_weights_once(backend, weights, x, needs_grad):
+        rows = torch.arange(x.shape[0])
+        bias = weights.bias
+        table = None if bias is None else bias.unsqueeze(0)
+        words = None if bias is None else torch.zeros_like(rows)
+        image = None if static_gates is None else rows
+        h, c = _NATIVE_STEP(
+            h0, c0, rows, weights.hh, x, weights.ih, table, words, static_gates, image
+        )
+        return h, c
     if h0 is None and needs_grad:
         # weight_hh has a gradient, of zeros, as it has after longer sequences.
         h0 = x.new_zeros((x.shape[0], weights.hh.shape[1]))
@@ -151,6 +164,15 @@ def cell_step(
     # The backward keeps c; a caller who resets it in place gets a copy.
     c = c.clone() if needs_grad else c
     return h if weights.hr is None else project(h, weights.hr), c
+
+
+def _reads_weights_once(backend: Backend, weights: Weights, x: Tensor, needs_grad: bool) -> bool:
+    """Return whether the operator of decoding steps takes this step, which is inference alone."""
+    # A traced graph is for any number of rows, and autocast has no rule for the operator.
+    if needs_grad or torch.compiler.is_compiling() or autocast_dtype(x.device.type) is not None:
+        return False
+    few = 0 < x.shape[0] <= _FEW_ROWS and weights.hr is None
+    return few and backend.suffix == "" and x.device.type == "cpu"
 
 
 @dataclass

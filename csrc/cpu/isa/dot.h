@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lanes.h"
 #include "layout.h"
 #include "storage.h"
 #include "tile.h"
@@ -11,24 +12,23 @@ namespace lrcn_fast::cpu::LRCN_ISA {
 // Rows of the weight that one tile multiplies.
 inline constexpr int kDotColumns = 4;
 
+// Each lane is the sum of two neighbours: the pairs of a, then those of b.
+template <class C>
+inline __attribute__((always_inline)) Vec<C> sum_pairs(Vec<C> a, Vec<C> b) {
+  return even_lanes<C>(a, b) + odd_lanes<C>(a, b);
+}
+
 // total[q] = the sum of the lanes of sums[q].
 template <class C>
-inline __attribute__((always_inline)) void sum_lanes(const Vec<C> (&sums)[4], Quad<C>& total) {
-  if constexpr (kLanes<C> >= 4) {
-    constexpr int kQuads = kLanes<C> / 4;
-    Quad<C> folded[4], column[4];
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) {
-      Quad<C> parts[kQuads];
-      memcpy(parts, &sums[q], sizeof(parts));
-      folded[q] = parts[0];
-#pragma GCC unroll 4
-      for (int part = 1; part < kQuads; ++part) folded[q] += parts[part];
-    }
-    transpose_quads(reinterpret_cast<const C*>(folded), 4, reinterpret_cast<C*>(column), 4);
-    total = (column[0] + column[1]) + (column[2] + column[3]);
+inline __attribute__((always_inline)) void sum_lanes(const Vec<C> (&sums)[4], C* total) {
+  const Vec<C> low = sum_pairs<C>(sums[0], sums[1]), high = sum_pairs<C>(sums[2], sums[3]);
+  if constexpr (kLanes<C> == 2) {
+    store(total, low);
+    store(total + 2, high);
   } else {
-    total = Quad<C>{sums[0][0] + sums[0][1], sums[1][0] + sums[1][1], sums[2][0] + sums[2][1], sums[3][0] + sums[3][1]};
+    Vec<C> all = sum_pairs<C>(low, high);
+    for (int64_t lanes = kLanes<C> / 4; lanes > 1; lanes /= 2) all = sum_pairs<C>(all, all);
+    memcpy(total, &all, 4 * sizeof(C));
   }
 }
 
@@ -79,10 +79,12 @@ template <class S>
 inline constexpr int64_t kDotDepth = 4096 / static_cast<int64_t>(sizeof(Operand<S>));
 
 // result[r * stride + q] (+)= sum over begin <= k < end of rows[r][k] * weight[q][k] for kDotColumns rows of a weight.
-// An element's terms are added in the same order whatever else is in its tile.
+// An element's terms are added in the same order whatever else is in its tile. Every step fetches `ahead` and moves it
+// on by `pace` bytes.
 template <class S, int R>
 inline __attribute__((always_inline)) void dot_tile(const Operand<S>* const* rows, const S* const* weight,
-                                                    int64_t begin, int64_t end, Compute<S>* result, int64_t stride) {
+                                                    int64_t begin, int64_t end, Compute<S>* result, int64_t stride,
+                                                    const char* ahead, int64_t pace) {
   using C = Compute<S>;
   using Terms = decltype(load_terms(weight[0]));
   Vec<C> sums[R][kDotColumns] = {};
@@ -97,7 +99,8 @@ inline __attribute__((always_inline)) void dot_tile(const Operand<S>* const* row
   };
   Terms weights[kDotColumns];
   int64_t k = begin;
-  for (; k + kDotStep<S> <= end; k += kDotStep<S>) {
+  for (; k + kDotStep<S> <= end; k += kDotStep<S>, ahead += pace) {
+    __builtin_prefetch(ahead, 0, 3);
 #pragma GCC unroll 4
     for (int q = 0; q < kDotColumns; ++q) weights[q] = load_terms(weight[q] + k);
     add(weights, k);
@@ -110,44 +113,47 @@ inline __attribute__((always_inline)) void dot_tile(const Operand<S>* const* row
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
     C* element = result + r * stride;
-    Quad<C> total;
+    C total[kDotColumns];
     sum_lanes<C>(sums[r], total);
-    if (begin > 0) {
-      Quad<C> before;
-      memcpy(&before, element, sizeof(before));
-      total += before;
-    }
-    memcpy(element, &total, sizeof(total));
+#pragma GCC unroll 4
+    for (int q = 0; q < kDotColumns; ++q) element[q] = begin > 0 ? element[q] + total[q] : total[q];
   }
 }
 
-// What follows a block in memory is most often the next one: tile by tile a piece of it comes into the private cache.
-// Where few rows share a block, its reading is all there is to wait for, and the CPU fetches ahead by itself.
+// Tile by tile a piece of the next block comes into the private cache.
+// A tile's steps share its piece, because a burst of fetches would stop the CPU. Where few rows share a block, its
+// reading is all there is to wait for, and the CPU fetches ahead by itself.
+template <class S>
 class Ahead {
  public:
-  Ahead(const void* next, int64_t bytes, int64_t places, int64_t count) : next_(static_cast<const char*>(next)) {
+  Ahead(const S* next, int64_t depth, int64_t places, int64_t count)
+      : next_(reinterpret_cast<const char*>(next)), columns_((count + kDotColumns - 1) / kDotColumns) {
     const int64_t tiles = (places + kTileRows - 1) / kTileRows;
-    columns_ = (count + kDotColumns - 1) / kDotColumns;
-    if (tiles >= kFewTiles) piece_ = bytes / (tiles * columns_);
+    const int64_t steps = (depth + kDotStep<S> - 1) / kDotStep<S>;
+    // From kDotColumns tiles on, a step has a cache line at most.
+    if (tiles >= kDotColumns) pace_ = count * depth * static_cast<int64_t>(sizeof(S)) / (tiles * columns_ * steps);
+    piece_ = pace_ * steps;
   }
-  void fetch(int64_t place, int64_t column) const {
-    const int64_t call = place / kTileRows * columns_ + column / kDotColumns;
-    for (int64_t at = call * piece_; at < (call + 1) * piece_; at += 64) __builtin_prefetch(next_ + at, 0, 2);
+  // Of the tile at this place and column.
+  const char* from(int64_t place, int64_t column, int64_t begin) const {
+    const int64_t tile = place / kTileRows * columns_ + column / kDotColumns;
+    return next_ + tile * piece_ + begin / kDotStep<S> * pace_;
   }
+  int64_t pace() const { return pace_; }
 
  private:
-  static constexpr int64_t kFewTiles = 3;
   const char* next_;
   int64_t columns_;
-  int64_t piece_ = 0;
+  int64_t pace_ = 0;  // bytes a step
+  int64_t piece_;     // bytes a tile
 };
 
 // result[place * stride + q] for `places` rows and `count` rows of a weight. Whole tiles are written: `stride` is a
-// multiple of kDotColumns.
+// multiple of kDotColumns. `next` is the weight of the next call.
 template <class S>
 void dot_block(const Operand<S>* const* rows, int64_t places, const S* weight, int64_t depth, int64_t count,
-               Compute<S>* result, int64_t stride) {
-  const Ahead ahead(weight + count * depth, count * depth * static_cast<int64_t>(sizeof(S)), places, count);
+               Compute<S>* result, int64_t stride, const S* next) {
+  const Ahead<S> ahead(next, depth, places, count);
   for (int64_t place = 0; place < places;) {
     const int tile = next_tile(places - place);
     with_rows(tile, [&](auto constant) {
@@ -156,10 +162,10 @@ void dot_block(const Operand<S>* const* rows, int64_t places, const S* weight, i
         const int64_t end = smaller(begin + kDotDepth<S>, depth);
         for (int64_t q = 0; q < count; q += kDotColumns) {
           // Past the end the last row stands in.
-          ahead.fetch(place, q);
           const S* column[kDotColumns];
           for (int each = 0; each < kDotColumns; ++each) column[each] = weight + smaller(q + each, count - 1) * depth;
-          dot_tile<S, R>(rows + place, column, begin, end, result + place * stride + q, stride);
+          dot_tile<S, R>(rows + place, column, begin, end, result + place * stride + q, stride,
+                         ahead.from(place, q, begin), ahead.pace());
         }
       }
     });

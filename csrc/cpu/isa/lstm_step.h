@@ -7,13 +7,15 @@
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 
-// The units are dealt out in blocks of a vector; a part of the work is a run of blocks. All rows pass a block while
-// its weights are in the private cache: first the products, then the gate math of each row.
+// The units are dealt out in blocks of a vector; a part of the work is a run of blocks, taken some at a time. All rows
+// pass a gate's weights while these are in the private cache: first the products, then the gate math of each row.
 template <class S>
 class StepJob {
   using C = Compute<S>;
   static constexpr int64_t kUnits = kLanes<C> < kDotColumns ? kDotColumns : kLanes<C>;
-  static constexpr int64_t kBlockGates = kPanel * kUnits;
+  // A tile's rows come from further away than its weights: they shall stay for several columns.
+  static constexpr int64_t kTogether = kUnits < 32 ? 32 : kUnits;
+  static constexpr int64_t kGates = kPanel * kTogether;
 
  public:
   StepJob(const LstmStep& params, int64_t threads, void* memory)
@@ -24,7 +26,7 @@ class StepJob {
     input_rows_ = workspace.take<const Operand<S>*>(p_.rows);
     states_ = workspace.take<Operand<S>>(p_.rows * row_stride<S>(p_.hidden));
     inputs_ = workspace.take<Operand<S>>(p_.rows * row_stride<S>(p_.inputs));
-    products_ = workspace.take<C>(parts_ * 2 * p_.rows * kBlockGates);
+    products_ = workspace.take<C>(parts_ * 2 * p_.rows * kGates);
     bytes_ = workspace.used();
   }
 
@@ -62,24 +64,39 @@ class StepJob {
   }
 
   void run_part(int64_t part) {
-    C* recurrent = products_ + part * 2 * p_.rows * kBlockGates;
-    C* entering = recurrent + p_.rows * kBlockGates;
-    for (int64_t block = blocks_ * part / parts_; block < blocks_ * (part + 1) / parts_; ++block) {
-      const int64_t unit = block * kUnits;
-      const int64_t count = smaller(kUnits, p_.hidden - unit);
-      for (int gate = 0; gate < kPanel; ++gate) {
-        const int64_t row = gate * p_.hidden + unit;
-        dot_block<S>(state_rows_, distinct_, static_cast<const S*>(p_.weight_hh) + row * p_.hidden, p_.hidden, count,
-                     recurrent + gate * kUnits, kBlockGates);
-        if (p_.input == nullptr) continue;
-        dot_block<S>(input_rows_, p_.rows, static_cast<const S*>(p_.weight_ih) + row * p_.inputs, p_.inputs, count,
-                     entering + gate * kUnits, kBlockGates);
+    C* recurrent = products_ + part * 2 * p_.rows * kGates;
+    C* entering = recurrent + p_.rows * kGates;
+    const int64_t end = smaller(blocks_ * (part + 1) / parts_ * kUnits, p_.hidden);
+    for (int64_t unit = blocks_ * part / parts_ * kUnits; unit < end; unit += kTogether) {
+      const int64_t count = smaller(kTogether, end - unit);
+      const S* recurrent_weight = weight_of(p_.weight_hh, unit, p_.hidden);
+      const S* next = recurrent_weight + count * p_.hidden;
+      if (p_.input == nullptr) {
+        multiply(state_rows_, distinct_, recurrent_weight, p_.hidden, count, recurrent, next);
+      } else {
+        const S* entering_weight = weight_of(p_.weight_ih, unit, p_.inputs);
+        multiply(state_rows_, distinct_, recurrent_weight, p_.hidden, count, recurrent, entering_weight);
+        multiply(input_rows_, p_.rows, entering_weight, p_.inputs, count, entering, next);
       }
       for (int64_t n = 0; n < p_.rows; ++n) {
         for (int64_t v = 0; v < count; v += kLanes<C>) {
-          finish(n, unit + v, count - v, recurrent + v, entering + n * kBlockGates + v);
+          finish(n, unit + v, count - v, recurrent + v, entering + n * kGates + v);
         }
       }
+    }
+  }
+
+  static const S* weight_of(const void* matrix, int64_t unit, int64_t depth) {
+    return static_cast<const S*>(matrix) + unit * depth;
+  }
+
+  // All gates of `count` units, of which `weight` is the first one's row.
+  void multiply(const Operand<S>* const* rows, int64_t places, const S* weight, int64_t depth, int64_t count,
+                C* products, const S* after) const {
+    for (int gate = 0; gate < kPanel; ++gate) {
+      const S* block = weight + gate * p_.hidden * depth;
+      const S* next = gate + 1 < kPanel ? block + p_.hidden * depth : after;
+      dot_block<S>(rows, places, block, depth, count, products + gate * kTogether, kGates, next);
     }
   }
 
@@ -93,12 +110,12 @@ class StepJob {
     };
     Vec<C> previous{};
     if (parent >= 0) {
-      const C* product = recurrent + place_[parent] * kBlockGates;
-      for (int q = 0; q < kPanel; ++q) sum[q] = load(product + q * kUnits);
+      const C* product = recurrent + place_[parent] * kGates;
+      for (int q = 0; q < kPanel; ++q) sum[q] = load(product + q * kTogether);
       previous = load(static_cast<const S*>(p_.c) + parent * p_.hidden + unit, count);
     }
     if (p_.input != nullptr) {
-      for (int q = 0; q < kPanel; ++q) sum[q] += load(entering + q * kUnits);
+      for (int q = 0; q < kPanel; ++q) sum[q] += load(entering + q * kTogether);
     }
     add(p_.table, p_.word);
     add(p_.static_gates, p_.image);
@@ -116,7 +133,7 @@ class StepJob {
   const Operand<S>** input_rows_;  // (N,)
   Operand<S>* states_;             // (N, H) copies
   Operand<S>* inputs_;             // (N, I) copies
-  C* products_;                    // (parts, 2, N, kBlockGates)
+  C* products_;                    // (parts, 2, N, kGates)
   int64_t distinct_ = 0;
   size_t bytes_;
 };

@@ -91,8 +91,8 @@ class TopKJob {
       const int64_t end = smaller((item + 1) * kItem, p_.words);
       for (int64_t word = item * kItem; word < end; word += kBlock) {
         const int64_t count = smaller(kBlock, end - word);
-        dot_block<S>(rows_, p_.rows, static_cast<const S*>(p_.weight) + word * p_.hidden, p_.hidden, count, scores,
-                     kBlock);
+        const S* weight = static_cast<const S*>(p_.weight) + word * p_.hidden;
+        dot_block<S>(rows_, p_.rows, weight, p_.hidden, count, scores, kBlock, weight + count * p_.hidden);
         for (int64_t n = 0; n < p_.rows; ++n) {
           C* row = scores + n * kBlock;
           add_bias(row, word, count);

@@ -22,6 +22,7 @@ SINGLE = (TUTORIAL, PREFIX)
 """Peers that take one image after the other: timed with one, and scaled to all."""
 
 Calls = dict[str, Callable[[], Tensor]]
+Steps = dict[str, Callable[[], dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ class Loss:
         """Every call is the whole of it."""
         return 1
 
-    def calls(self, dtype: torch.dtype = torch.float32) -> Calls:
-        """By name, the loss, the sums of the gradients over H, and the bias's, flat."""
+    def calls(self, dtype: torch.dtype = torch.float32) -> Steps:
+        """By name, the loss and its gradients."""
         generator = torch.Generator().manual_seed(0)
         words, size = self.sizes.vocabulary, self.sizes.hidden
         rows = self.steps * self.batch
@@ -125,11 +126,11 @@ class Loss:
             COUNTED: counted,
         }
 
-        def step(loss: Callable[[], Tensor]) -> Tensor:
+        def step(loss: Callable[[], Tensor]) -> dict[str, Tensor]:
             value = loss()
             grads = torch.autograd.grad(value, (hidden, weight, bias))
-            parts = [value.detach().view(1), grads[0].sum(1), grads[1].sum(1), grads[2]]
-            return torch.cat(parts)
+            names = ("hidden", "weight", "bias")
+            return {"loss": value.detach(), **dict(zip(names, grads, strict=True))}
 
         return {name: functools.partial(step, loss) for name, loss in losses.items()}
 

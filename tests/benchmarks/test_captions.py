@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from benchmarks.captions import __main__ as main
 from benchmarks.captions import measure as measuring
@@ -60,16 +61,26 @@ def test_one_image_is_scaled_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+@pytest.mark.parametrize("part", ["loss", "hidden", "weight", "bias"])
 @pytest.mark.parametrize("wrong", [OURS, TORCH])
-def test_no_time_is_taken_of_a_wrong_loss(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_time_is_taken_of_a_wrong_loss(
+    wrong: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = Loss(3, 4, SMALL)
     original = Loss.calls
 
     def calls(self: Loss, dtype: torch.dtype = torch.float32) -> Any:
         found = original(self, dtype)
         right = found[wrong]
+
+        def with_one_wrong_element() -> dict[str, Tensor]:
+            results = right()
+            values = results[part].flatten()
+            values[0] += 0.01 * values.abs().max()
+            return {**results, part: values.view_as(results[part])}
+
         if dtype == torch.float32:
-            found[wrong] = lambda: right() * 1.01
+            found[wrong] = with_one_wrong_element
         return found
 
     monkeypatch.setattr(Loss, "calls", calls)

@@ -1,10 +1,11 @@
-"""Command line: ``python -m lrcn_fast doctor``."""
+"""Command line: ``python -m lrcn_fast COMMAND``."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from lrcn_fast import __version__, doctor
+from lrcn_fast.cli import caption, retrieve, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,16 +15,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name, ``sys.argv`` by default.
 
     Returns:
-        The exit status.
+        The exit status; 2 for input that cannot be used.
     """
     parser = argparse.ArgumentParser(
         prog="python -m lrcn_fast", description="Fast LRCN building blocks for PyTorch."
     )
     parser.add_argument("--version", action="version", version=f"lrcn_fast {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    doctor.add_command(commands)
+    for module in (doctor, train, caption, retrieve):
+        module.add_command(commands)
     chosen = parser.parse_args(arguments)
-    status: int = chosen.run(chosen)
+    try:
+        status: int = chosen.run(chosen)
+    except (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+        print(f"{parser.prog} {chosen.command}: error: {error}", file=sys.stderr)
+        return 2
     return status
 
 

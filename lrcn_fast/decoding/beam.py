@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lrcn_fast.decoding.beams import Beams
 from lrcn_fast.decoding.captions import Captions
 from lrcn_fast.decoding.options import Limits, check_captioner, check_count, image_pieces
-from lrcn_fast.decoding.step_net import StepNet, evaluating
+from lrcn_fast.decoding.search import searching
+from lrcn_fast.decoding.step_net import evaluating
 from lrcn_fast.models import Captioner
 from lrcn_fast.reference.lstm_cell import compute_dtype
 
@@ -91,17 +91,14 @@ def beam_search(
         raise ValueError(f"length_penalty: expected a number >= 0, got {length_penalty!r}")
     limits = Limits(captioner, max_length, min_length, forbidden)
     with evaluating(captioner):
-        beams = []
+        found = []
         for feature, batch in image_pieces(captioner, images, beam_size, batch_size):
-            piece = Beams(batch, beam_size, max_length, length_penalty, captioner.predict.weight)
-            piece.search(StepNet(captioner, feature, backend), limits)
-            beams.append(piece)
+            beams = (batch, beam_size, max_length, length_penalty)
+            with searching(captioner, feature, beams, limits, backend) as search:
+                search.run()
+                found.append(search.beams.best(n_best))
+        tokens, lengths, log_probs, each = (torch.cat(parts) for parts in zip(*found, strict=True))
         dtype = compute_dtype(captioner.predict.weight.dtype)
         return Captions(
-            torch.cat([piece.tokens[:, :n_best] for piece in beams]),
-            torch.cat([piece.lengths[:, :n_best] for piece in beams]),
-            torch.cat([piece.log_probs[:, :n_best] for piece in beams]).to(dtype),
-            torch.cat([piece.word_log_probs[:, :n_best] for piece in beams]).to(dtype)
-            if word_log_probs
-            else None,
+            tokens, lengths, log_probs.to(dtype), each.to(dtype) if word_log_probs else None
         )

@@ -1,6 +1,7 @@
 """The input products of words, computed once for each word that comes up."""
 
 import weakref
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch import Tensor
 from lrcn_fast.models import Captioner
 from lrcn_fast.ops.linear import project
 
-__all__ = ["GateTable", "gate_table"]
+__all__ = ["GateTable", "fingerprint", "gate_table"]
 
 # Words whose rows are computed together. A product of fixed size, so that a row's last bits do not
 # depend on which words came before it.
@@ -52,6 +53,12 @@ _tables: "weakref.WeakKeyDictionary[Captioner, tuple[object, GateTable]]" = (
 )
 
 
+def fingerprint(weights: Iterable[Tensor]) -> object:
+    """Differs from an earlier one when a weight was written to or replaced."""
+    # A version counts writes in place; the address tells one storage from the next.
+    return [(weight.data_ptr(), weight._version, weight.dtype) for weight in weights]
+
+
 def gate_table(captioner: Captioner) -> GateTable:
     """Return a captioner's table, made anew when one of the weights in it has changed."""
     first = captioner.layers[0]
@@ -61,8 +68,7 @@ def gate_table(captioner: Captioner) -> GateTable:
         first.bias_ih_l0,
         first.bias_hh_l0,
     )
-    # A version counts writes in place; the address tells one storage from the next.
-    state = [(weight.data_ptr(), weight._version, weight.dtype) for weight in sources]
+    state = fingerprint(sources)
     known = _tables.get(captioner)
     if known is not None and known[0] == state:
         return known[1]

@@ -8,11 +8,14 @@ from torch import Tensor
 from lrcn_fast._arguments import describe
 from lrcn_fast.models import Captioner
 
-__all__ = ["Limits", "check_captioner", "check_count", "image_pieces"]
+__all__ = ["Limits", "check_captioner", "check_count", "image_pieces", "may_look"]
 
 # Rows that are run together, and values of one step's scores that may be in memory at once.
 _MOST_ROWS = 1024
 _MOST_SCORES = 1 << 25
+
+# To look whether all sentences are finished waits for a GPU.
+_STEPS_WITHOUT_LOOKING = 8
 
 
 def check_captioner(captioner: object) -> Captioner:
@@ -26,6 +29,14 @@ def check_count(name: str, value: object, least: int = 1) -> None:
     """Check that an option is an integer of at least ``least``."""
     if type(value) is not int or value < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {describe(value)}")
+
+
+def may_look(step: int, device: torch.device) -> bool:
+    """Whether to look, before a step, if all sentences are finished; never within a capture."""
+    if device.type == "cpu":
+        return True
+    looks = step > 0 and step % _STEPS_WITHOUT_LOOKING == 0
+    return looks and not torch.cuda.is_current_stream_capturing()
 
 
 class Limits:
@@ -56,20 +67,28 @@ class Limits:
                 raise ValueError(
                     f"forbidden: expected words within 0..{size - 1}, got {describe(word)}"
                 )
-        self._min_length = min_length
-        mask = torch.zeros(size, dtype=torch.bool)
-        mask[list(forbidden)] = True
-        early = mask.clone()
-        early[0] = True
-        if bool((early if min_length else mask).all()):
+        late = frozenset(forbidden)
+        if len(late | {0} if min_length else late) == size:
             raise ValueError("forbidden: expected to leave a word of the vocabulary, left none")
-        device = captioner.predict.weight.device
-        self._late = mask.to(device) if forbidden else None
-        self._early = early.to(device)
+        self.key = (min_length, late)
+        self._min_length = min_length
+        mask = torch.zeros(size, dtype=torch.bool, device=captioner.predict.weight.device)
+        if late:
+            mask[sorted(late)] = True
+        self._late = mask if late else None
+        self._early = mask.clone()
+        self._early[0] = True
 
     def forbidden(self, step: int) -> Tensor | None:
         """(V,), True for what may not be the word number ``step``; None where all may."""
         return self._early if step < self._min_length else self._late
+
+    def forbidden_at(self, step: Tensor) -> Tensor | None:
+        """The same for a step (1,) that the device alone knows."""
+        if not self._min_length:
+            return self._late
+        late = torch.zeros_like(self._early) if self._late is None else self._late
+        return torch.where(step < self._min_length, self._early, late)
 
 
 def image_pieces(

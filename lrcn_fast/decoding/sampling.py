@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lrcn_fast.decoding.captions import Captions
-from lrcn_fast.decoding.options import Limits, check_captioner, check_count, image_pieces
+from lrcn_fast.decoding.options import Limits, check_captioner, check_count, image_pieces, may_look
 from lrcn_fast.decoding.step_net import StepNet, evaluating
 from lrcn_fast.models import Captioner
 
@@ -90,19 +90,23 @@ def _draw(
     state = net.step(net.start(), torch.full_like(images, -1), words, images)
     values = net.log_probs(state)
     # All samples of an image share their first step.
-    draws = values.repeat_interleave(num_samples, 0)
     rows = torch.arange(batch * num_samples, device=device)
     parents = rows // num_samples
+    draws = values[parents]
+    live = torch.ones_like(rows, dtype=torch.bool)
     tokens = rows.new_full((len(rows), max_length), -1)
     word_values = draws.new_zeros(tokens.shape)
     for step in range(max_length):
         words = _choose(draws, limits.forbidden(step), temperature, generator)
-        tokens[rows, step] = words
-        word_values[rows, step] = draws.gather(1, words.unsqueeze(1)).squeeze(1)
-        going = (words != 0).nonzero().squeeze(1)
-        if step + 1 == max_length or going.numel() == 0:
+        tokens[rows, step] = words.masked_fill(~live, -1)
+        chosen = draws.gather(1, words.unsqueeze(1)).squeeze(1)
+        word_values[rows, step] = chosen.masked_fill(~live, 0)
+        live = live & (words != 0)
+        if step + 1 == max_length or (may_look(step + 1, device) and not bool(live.any())):
             break
-        rows, words, parents = rows[going], words[going], parents[going]
+        if device.type == "cpu":
+            going = live.nonzero().squeeze(1)
+            rows, words, parents, live = rows[going], words[going], parents[going], live[going]
         state = net.step(state, parents, words, rows // num_samples)
         draws = net.log_probs(state)
         parents = torch.arange(len(rows), device=device)
@@ -122,7 +126,9 @@ def _choose(
     if temperature == torch.inf:
         return log_probs.argmax(1)
     probabilities = (temperature * log_probs).softmax(1)
-    return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+    # As torch.multinomial draws, which looks at the probabilities first and so waits for a GPU.
+    waits = torch.empty_like(probabilities).exponential_(generator=generator)
+    return (probabilities / waits).argmax(1)
 
 
 def _best(tokens: Tensor, word_values: Tensor, n_best: int) -> tuple[Tensor, Tensor, Tensor]:

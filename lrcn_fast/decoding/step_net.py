@@ -56,29 +56,39 @@ class StepNet:
     """
 
     def __init__(self, captioner: Captioner, feature: Tensor | None, backend: str | None) -> None:
-        self._captioner = captioner
+        # Not the captioner itself, with which a kept net is to go.
+        self._layers = [(layer.weight_hh_l0, layer.weight_ih_l0) for layer in captioner.layers]
+        self._predict = (captioner.predict.weight, captioner.predict.bias)
         self._table = gate_table(captioner)
         self._static = [
             static_gates(captioner, layer, feature) for layer in range(captioner.config.num_layers)
         ]
         self._step = self._operator("lstm_step", backend)
         self._top_k = self._operator("vocabulary_top_k", backend)
+        self.operators = (self._step, self._top_k)
 
     def _operator(self, name: str, backend: str | None) -> Any:
-        weight = self._captioner.predict.weight
+        weight = self._predict[0]
         spec = OpSpec(weight.device.type, weight.dtype, name)
         return getattr(torch.ops.lrcn_fast, name + choose(spec, backend).suffix).default
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self._captioner.predict.weight.device
+        return self._predict[0].device
 
-    def start(self) -> State:
-        """The state without rows that every sentence begins from."""
-        weight = self._captioner.predict.weight
-        empty = weight.new_empty((0, weight.shape[1]))
-        return [(empty, empty)] * self._captioner.config.num_layers
+    def start(self, rows: int = 0) -> State:
+        """A state of zeros; every sentence begins from one without rows."""
+        shape = (rows, self._predict[0].shape[1])
+        return [
+            (self._predict[0].new_zeros(shape), self._predict[0].new_zeros(shape))
+            for _ in self._layers
+        ]
+
+    def show(self, other: "StepNet") -> None:
+        """Write the images of ``other``, a net of the same captioner, over those of this one."""
+        for mine, its in zip(self._static, other._static, strict=True):
+            mine.copy_(its)
 
     def step(self, state: State, parents: Tensor, words: Tensor, images: Tensor) -> State:
         """Read a word in each of N rows.
@@ -91,23 +101,21 @@ class StepNet:
         """
         after: State = []
         inputs: tuple[Tensor | None, ...] = (None, None, self._table.fill(words), words)
-        for lstm, static, (h, c) in zip(self._captioner.layers, self._static, state, strict=True):
+        for (weight_hh, _), static, (h, c) in zip(self._layers, self._static, state, strict=True):
             which = images if static.shape[0] > 1 else torch.zeros_like(images)
-            h, c = self._step(h, c, parents, lstm.weight_hh_l0, *inputs, static, which)
+            h, c = self._step(h, c, parents, weight_hh, *inputs, static, which)
             after.append((h, c))
             above = len(after)
             if above < len(state):
-                inputs = (h, self._captioner.layers[above].weight_ih_l0, None, None)
+                inputs = (h, self._layers[above][1], None, None)
         return after
 
     def top_k(self, state: State, k: int, forbidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """Log-probabilities and words (N, k) of the best next words."""
-        predict = self._captioner.predict
-        log_probs, words = self._top_k(state[-1][0], predict.weight, predict.bias, k, forbidden)
+        log_probs, words = self._top_k(state[-1][0], *self._predict, k, forbidden)
         return log_probs, words
 
     def log_probs(self, state: State) -> Tensor:
         """Log-probabilities (N, V) of all words, at least float32."""
-        predict = self._captioner.predict
-        scores = project(state[-1][0], predict.weight, predict.bias)
+        scores = project(state[-1][0], *self._predict)
         return (scores if scores.dtype == torch.float64 else scores.float()).log_softmax(1)

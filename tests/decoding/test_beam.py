@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lrcn_fast.decoding import Captions, beam_search, greedy
-from lrcn_fast.decoding.beams import Beams
 from lrcn_fast.models import Captioner
 from tests.decoding import oracle
 from tests.decoding.networks import VARIANTS, captioner, images
@@ -90,25 +89,6 @@ def test_a_wide_beam_finds_every_sentence(
         everything = oracle.all_sentences(model, image, max_length, forbidden)
         assert len(everything) <= 40
         check(found, row, sorted(everything, key=lambda sentence: -sentence.total))
-
-
-def as_on_a_gpu(beams: Beams, *arguments: object, begin: object = Beams.__init__) -> None:
-    begin(beams, *arguments)  # type: ignore[operator]
-    beams._skips_finished = False
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_rows_that_are_done_may_go_along(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As they do on a GPU."""
-    model, features = captioner(variant, seed=3), images(variant, 5)
-    for beam_size in (1, 4):
-        options = (model, features, beam_size, 20)
-        expected = beam_search(*options, n_best=beam_size, word_log_probs=True)
-        with monkeypatch.context() as patch:
-            patch.setattr(Beams, "__init__", as_on_a_gpu)
-            found = beam_search(*options, n_best=beam_size, word_log_probs=True)
-        for name, ours in vars(found).items():
-            assert torch.equal(ours, getattr(expected, name)), name
 
 
 def test_equal_words_go_by_their_number() -> None:

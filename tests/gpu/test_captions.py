@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrcn_fast.decoding import beam_search, sample, score
+from lrcn_fast.decoding import beam_search, graphs, sample, score
 from tests.decoding.networks import captioner, images
-from tests.gpu.operators import require_op
+from tests.gpu.operators import capture, require_op
 from tests.gpu.test_sync import waiting_is_an_error
 from tests.helpers.tolerance import assert_no_worse_than_torch
 from tests.ops import test_linear_cross_entropy as loss
@@ -130,3 +130,46 @@ def test_sentences_of_the_cpu(variant: str, backend: str, device: torch.device) 
     torch.testing.assert_close(score(model, features, captions).cpu(), scores)
     drawn = sample(model, features, 4, 1.5, 12, backend=name)
     assert drawn.tokens.is_cuda and (drawn.lengths > 0).all()
+
+
+def test_searches_do_not_wait(backend: str, device: torch.device) -> None:
+    """Up to the first look whether all sentences are finished; captured by the call before."""
+    require_op("lstm_step", backend, device, torch.float32)
+    model, features = captioner("2f").float().to(device), images("2f", 5)
+    assert features is not None
+    features, name = features.float().to(device), backend.partition("-")[0]
+
+    def run() -> None:
+        beam_search(model, features, 3, 8, min_length=2, backend=name)
+        sample(model, features, 4, 1.5, 8, backend=name)
+
+    run()
+    with waiting_is_an_error():
+        run()
+
+
+def test_replayed_searches(
+    backend: str, device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of other images than those of the capture, and beside plain steps."""
+    require_op("lstm_step", backend, device, torch.float32)
+    model, name = captioner("2f").float().to(device), backend.partition("-")[0]
+    for _ in range(3):
+        features = torch.randn(5, 3, device=device)
+        found = beam_search(model, features, 3, 20, n_best=3, backend=name)
+        with monkeypatch.context() as patch:
+            patch.setattr(graphs, "recorder", lambda device: None)
+            expected = beam_search(model, features, 3, 20, n_best=3, backend=name)
+        assert torch.equal(found.tokens, expected.tokens)
+        assert torch.equal(found.log_probs, expected.log_probs)
+
+
+def test_a_search_within_a_capture(backend: str, device: torch.device) -> None:
+    require_op("lstm_step", backend, device, torch.float32)
+    model, name = captioner("2f").float().to(device), backend.partition("-")[0]
+    features = torch.randn(5, 3, device=device)
+    graph, found = capture(lambda: beam_search(model, features, 3, 20, backend=name))
+    features.copy_(torch.randn(5, 3, device=device))
+    graph.replay()
+    expected = beam_search(model, features, 3, 20, backend=name)
+    assert torch.equal(found.tokens, expected.tokens)

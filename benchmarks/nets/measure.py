@@ -10,7 +10,7 @@ import torch
 from ..gate import GateError, compare
 from ..gpu import timing
 from .cases import Case, Work
-from .peers import COMPILED, OURS, TORCH, Bench, Job
+from .peers import COMPILED, OURS, PRODUCTS, TORCH, Bench, Job
 from .traffic import moved
 
 BUDGET = timing.Budget(seconds=4.0, min_rounds=5, max_rounds=25, min_sample=0.0)
@@ -61,7 +61,10 @@ def measure(
     errors, refused = check(bench, names)
     jobs = {name: bench.job(name) for name in names if name in errors}
     clock = timing.events if device == "cuda" else timing.wall
-    times = timing.compare({name: job.run for name, job in jobs.items()}, OURS, budget, clock)
+    calls = {name: job.run for name, job in jobs.items()}
+    if case.mode == "inference" and not case.lengths:
+        calls[PRODUCTS] = bench.job(PRODUCTS).run
+    times = timing.compare(calls, OURS, budget, clock)
     peaks = {name: _peak_on_gpu(job) for name, job in jobs.items()} if device == "cuda" else None
     work = Work.of(bench.net)
     countable = [name for name in jobs if name not in COMPILED]

@@ -22,6 +22,8 @@ CHANNELS_LAST = "channels_last"
 EAGER = (TORCH, CHANNELS_LAST)
 COMPILED = {"compile": TORCH, "compile, channels_last": CHANNELS_LAST}
 """By name, what is compiled."""
+PRODUCTS = "products alone"
+"""torch's convolutions and fc6 with nothing between them: a net for which the rest is free."""
 NAMES = (OURS, PADDED, *EAGER, *COMPILED)
 
 
@@ -48,6 +50,29 @@ class TorchNet(nn.Module):
             if layer.norm:
                 x = F.local_response_norm(x, 5, LRN_ALPHA, 0.75, 1.0)
         return F.relu(self.fc6(x.flatten(1))).unflatten(0, frames.shape[:2])
+
+
+class Products(TorchNet):
+    """The convolutions and fc6 of a net, each on its own input of an earlier call."""
+
+    def __init__(self, net: ConvNet, frames: Tensor) -> None:
+        super().__init__(copy.deepcopy(net).to(memory_format=torch.channels_last))
+        self.inputs: list[Tensor] = []
+        modules = (*self.convs, self.fc6)
+        hooks = [each.register_forward_pre_hook(self._keep) for each in modules]
+        with torch.inference_mode():
+            super().forward(frames)
+        for hook in hooks:
+            hook.remove()
+
+    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self.inputs.append(inputs[0])
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """The last product; ``frames`` are not read."""
+        for conv, x in zip(self.convs, self.inputs):
+            conv(x)
+        return self.fc6(self.inputs[-1])
 
 
 class TorchActivity(nn.Module):
@@ -131,6 +156,8 @@ class Bench:
         self.net = model.features.net
 
     def _module(self, name: str, dtype: torch.dtype) -> nn.Module:
+        if name == PRODUCTS:
+            return Products(self.net, self._frames(self.case))
         if name in COMPILED:
             module = self._module(COMPILED[name], dtype)
             module.compile()
@@ -149,13 +176,16 @@ class Bench:
         padded = [PADDED] if self.case.lengths else []
         return [OURS, *padded, *EAGER, *(COMPILED if compiled else [])]
 
+    def _frames(self, case: Case) -> Tensor:
+        generator = torch.Generator().manual_seed(1)
+        size = (case.steps, case.batch, 3, *self.net.image_size)
+        return (50 * torch.randn(size, generator=generator)).to(self.device, self.dtype)
+
     def job(self, name: str, case: Case | None = None, dtype: torch.dtype | None = None) -> Job:
         """The implementation called ``name``, in another form of the case or dtype if wanted."""
         case, dtype = case or self.case, dtype or self.dtype
         module = self._module(name, dtype)
-        generator = torch.Generator().manual_seed(1)
-        size = (case.steps, case.batch, 3, *self.net.image_size)
-        frames = (50 * torch.randn(size, generator=generator)).to(self.dtype)
+        generator = torch.Generator().manual_seed(2)
         labels = torch.randint(CLASSES, (case.steps * case.batch,), generator=generator)
         lengths = torch.tensor(case.lengths) if case.lengths and name == OURS else None
         has_state = isinstance(module, ActivityRecognizer)
@@ -163,7 +193,7 @@ class Bench:
             case,
             (lambda x: module(x)[0]) if has_state else module,
             [*module.parameters()],
-            frames.to(self.device, dtype),
+            self._frames(case).to(dtype),
             labels.to(self.device),
             lengths,
         )

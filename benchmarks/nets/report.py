@@ -8,7 +8,7 @@ from typing import Any
 
 from ..machine import ROOT
 from ..report import duration, grid, warning_of_load, write_files
-from .peers import CHANNELS_LAST, COMPILED, EAGER, OURS, PADDED, TORCH
+from .peers import CHANNELS_LAST, COMPILED, EAGER, OURS, PADDED, PRODUCTS, TORCH
 from .targets import fastest, targets, times
 
 DOCS = ROOT / "docs" / "benchmarks.md"
@@ -40,6 +40,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _notes(result: dict[str, Any]) -> Iterator[str]:
     for row in result["rows"]:
+        if PRODUCTS in row["median"]:
+            alone = duration(row["median"][PRODUCTS])
+            yield f"{row['name']}: torch's convolutions and fc6 alone, channels_last: {alone}."
         for name, reason in row["refused"].items():
             yield f"Refused in {row['name']}: {name}: {reason}"
         if PADDED in row["median"]:

@@ -9,6 +9,7 @@ import torch
 from benchmarks.gpu import nets, report
 from benchmarks.nets.cases import Case
 from benchmarks.nets.measure import QUICK
+from benchmarks.nets.peers import PRODUCTS
 from tests.benchmarks.gpu_fakes import LATE, Executor, context, printing, result
 
 MULTIPLICATIONS = 700_000_000
@@ -101,7 +102,7 @@ def test_a_row_is_measured() -> None:
     # On the CPU torch has no response normalisation in bfloat16.
     record = nets.measure(nets.Row(case), device="cpu", dtype="float32", budget=QUICK)
     assert record["refused"] == {}
-    assert record["median"].keys() == {"lrcn_fast", "torch", "channels_last"}
+    assert record["median"].keys() == {"lrcn_fast", "torch", "channels_last", PRODUCTS}
     assert record["case"]["name"] == record["name"] == "tiny"
 
 

@@ -16,6 +16,7 @@ from benchmarks.nets.targets import targets
 from benchmarks.nets.traffic import moved
 from benchmarks.report import update_between
 from lrcn_fast.nn import CaffeNet, HybridNet
+from tests.helpers.tolerance import assert_equal_to_oracle
 
 SMALL: dict[str, Any] = {"width": 1 / 12, "image_size": (69, 85)}
 TINY = Case("tiny", "HybridNet", 5, 2, **SMALL)
@@ -28,8 +29,10 @@ def test_all_implementations_are_checked_and_timed(case: Case) -> None:
     record = measure(case, budget=QUICK)
     names = {peers.OURS, *peers.EAGER, *([peers.PADDED] if case.lengths else [])}
     assert record["refused"] == {}
-    assert record["errors"].keys() == record["median"].keys() == record["bytes"].keys() == names
-    assert record["ratio"].keys() == names - {peers.OURS}
+    assert record["errors"].keys() == record["bytes"].keys() == names
+    timed = names | ({peers.PRODUCTS} if case is TINY else set())
+    assert record["median"].keys() == timed
+    assert record["ratio"].keys() == timed - {peers.OURS}
     assert record["frames"] == (7 if case.lengths else 5 * case.batch if case is TINY else 6)
     assert record["bytes"][peers.OURS] < record["bytes"][peers.TORCH]
     assert json.loads(json.dumps(record)) == record
@@ -42,6 +45,13 @@ class Wrong(peers.TorchNet):
         return super().forward(frames) * (1 + 1e-4)
 
 
+def test_products_are_those_of_the_net() -> None:
+    bench = peers.Bench(TINY, torch.float64)
+    features = bench.job(peers.TORCH).run()[0]
+    (last,) = bench.job(peers.PRODUCTS).run()
+    assert_equal_to_oracle(last.relu(), features.flatten(0, 1), "fc6")
+
+
 def test_no_time_is_taken_of_a_wrong_result(monkeypatch: pytest.MonkeyPatch) -> None:
     build = peers.Bench._module
 
@@ -51,7 +61,7 @@ def test_no_time_is_taken_of_a_wrong_result(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(peers.Bench, "_module", module)
     record = measure(TINY, budget=QUICK)
     assert "features: error" in record["refused"][peers.OURS]
-    assert record["median"].keys() == set(peers.EAGER)
+    assert record["median"].keys() == {*peers.EAGER, peers.PRODUCTS}
     assert record["ratio"] == {}
     result = {**fake_result(), "rows": [record]}
     assert "| refused" in report.table(result)
@@ -130,6 +140,10 @@ def test_targets() -> None:
     assert found["caffenet-fc6"].state == "not measured"
     assert found["hybrid-fc6"].state == "met"
     assert found["hybrid-fc6"].shown == "1.60 times channels_last"
+    bounded = fake_row()
+    bounded["ratio"][peers.PRODUCTS] = dict.fromkeys(("median", "low", "high"), 1.25)
+    shown = next(each.shown for each in targets([bounded]) if each.what.startswith("hybrid-fc6"))
+    assert shown == "1.60 times channels_last; 2.00 if all but torch's products were free"
     saved = list(targets(fake_result()["rows"]))[-1]
     assert (saved.state, saved.shown) == ("met", "94% in hybrid-ragged")
     slow = list(targets([fake_row(ours=3.0)]))

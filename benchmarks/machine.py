@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
 import time
 from datetime import datetime, timezone
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# Processes that torch.compile keeps at hand would count as other programs.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 
 def cpu_model() -> str:
@@ -115,6 +120,12 @@ def _busy_seconds() -> float | None:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def _own_seconds() -> float:
+    """CPU time of this process and of those that it started and that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
 class OtherLoad:
     """Share of the machine that other programs used since this object was made.
 
@@ -124,7 +135,7 @@ class OtherLoad:
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
-        self._own = time.process_time()
+        self._own = _own_seconds()
         self._busy = _busy_seconds()
 
     def share(self) -> float | None:
@@ -132,6 +143,6 @@ class OtherLoad:
         busy = _busy_seconds()
         if busy is None or self._busy is None:
             return None
-        others = busy - self._busy - (time.process_time() - self._own)
+        others = busy - self._busy - (_own_seconds() - self._own)
         wall = time.perf_counter() - self._start
         return min(1.0, max(0.0, others / (wall * (os.cpu_count() or 1))))

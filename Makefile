@@ -3,12 +3,14 @@
 #   make demo | test | bench | lint | wheel | clean
 #   make gpu-check                        on a machine with a GPU; this one takes its Python as it is
 #   make test ARGS="-k cont -x"           further arguments for pytest, the demo or the benchmarks
+#   make test JOBS=8                      processes that share out the tests, one thread each
 #   make test PYTHON=python3.12           the interpreter that .venv is made with
 #   make test TORCH=2.11.0                another torch, installed into the same .venv
 
 PYTHON ?= python3
 TORCH ?= 2.13.0
 ARGS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,7 +35,7 @@ demo: $(STAMPS)/demo extension
 	$(BIN)/python examples/speed_of_play.py $(ARGS)
 
 test: $(STAMPS)/dev extension
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --benchmark-disable $(ARGS)
 
 bench: $(STAMPS)/dev extension
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PART[,PART]",
         help="only rows like hybrid; those of 256 frames by their full names",
     )
+    parser.add_argument(
+        "--large", action="store_true", help="the rows of 256 frames, in files of their own"
+    )
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     parser.add_argument("--no-memory", action="store_true", help="leave out the peaks of memory")
     parser.add_argument(
@@ -48,18 +51,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--update-docs",
         action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
+        help="run nothing: put the table of this machine's result into docs/benchmarks-features.md",
     )
     return parser
 
 
 def run(
-    rows: list[Case], *, threads: int, compiled: bool, with_memory: bool, quick: bool
+    rows: list[Case],
+    *,
+    threads: int,
+    compiled: bool,
+    with_memory: bool,
+    quick: bool,
+    large: bool = False,
 ) -> dict[str, Any]:
     """Measures every row and returns the result that ``report.write`` stores."""
     with thread_count(threads):
         result = machine.describe()
-        result["settings"] = {"quick": quick, "compiled": compiled}
+        result["settings"] = {"quick": quick, "compiled": compiled, "large": large}
         result["rows"] = []
         load = machine.OtherLoad()
         for number, case in enumerate(rows, 1):
@@ -83,17 +92,22 @@ def main(arguments: list[str] | None = None) -> int:
     partial = options.quick or bool(options.filter)
     folder = options.output or (SCRATCH if partial else RESULTS)
     if options.update_docs:
-        stem = report.file_stem({"machine": {"isa": machine.cpu_isa(), "threads": threads}})
+        description = {"machine": {"isa": machine.cpu_isa(), "threads": threads}}
+        stem = report.file_stem({**description, "settings": {"large": options.large}})
         result = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-        changed = update_between(report.DOCS, report.BEGIN, report.END, report.table(result))
+        marks = report.LARGE_MARKS if options.large else report.MARKS
+        changed = update_between(report.DOCS, *marks, report.table(result))
         print(f"{report.DOCS.name} {'now shows' if changed else 'already shows'} {stem}")
         return 0
     rows = list(cases(options.filter))
+    if options.large:
+        rows = [case for case in CASES if case.large]
     if not rows:
         print(f"--filter {options.filter}: no such row; --list shows all", file=sys.stderr)
         return 2
     result = run(
         rows,
+        large=options.large,
         threads=threads,
         compiled=not options.no_compile,
         with_memory=not options.no_memory,

@@ -11,8 +11,9 @@ from ..report import duration, grid, warning_of_load, write_files
 from .peers import CHANNELS_LAST, COMPILED, EAGER, OURS, PADDED, PRODUCTS, TORCH
 from .targets import fastest, targets, times
 
-DOCS = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- nets:begin -->", "<!-- nets:end -->"
+DOCS = ROOT / "docs" / "benchmarks-features.md"
+MARKS = "<!-- nets:begin -->", "<!-- nets:end -->"
+LARGE_MARKS = "<!-- nets-large:begin -->", "<!-- nets-large:end -->"
 SHOWN = (OURS, TORCH, CHANNELS_LAST, *COMPILED)
 HEADER = ("case", *SHOWN, "fastest torch / ours", "frames/s", "MB a frame", "torch", "least")
 
@@ -79,8 +80,9 @@ def rows_grid(rows: list[dict[str, Any]]) -> list[str]:
 def table(result: dict[str, Any]) -> str:
     """All rows, then targets, refusals, memory and the machine."""
     lines = rows_grid(result["rows"])
-    found = [(target.what, target.state, target.shown) for target in targets(result["rows"])]
-    lines += ["", *grid(("target", "state", "shown"), found)]
+    if not result["settings"].get("large"):
+        found = [(target.what, target.state, target.shown) for target in targets(result["rows"])]
+        lines += ["", *grid(("target", "state", "shown"), found)]
     for note in _notes(result):
         lines += ["", note]
     return "\n".join(lines) + "\n"
@@ -89,7 +91,8 @@ def table(result: dict[str, Any]) -> str:
 def file_stem(result: dict[str, Any]) -> str:
     """Name of a machine class."""
     machine = result["machine"]
-    return f"nets-cpu-{machine['isa']}-{machine['threads']}t"
+    large = "-large" if result["settings"].get("large") else ""
+    return f"nets{large}-cpu-{machine['isa']}-{machine['threads']}t"
 
 
 def write(result: dict[str, Any], folder: Path) -> tuple[Path, Path]:

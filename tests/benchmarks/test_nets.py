@@ -1,6 +1,7 @@
 """The benchmark of whole nets, with nets that are small: checks, counts, table, command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def fake_result() -> dict[str, Any]:
     padded["ratio"][peers.PADDED] = {"median": 0.625, "low": 0.6, "high": 0.65}
     return {
         "date": "2026-01-02T03:04:05+00:00",
+        "settings": {"large": False},
         "machine": {"cpu": "A CPU", "threads": 2, "isa": "avx512"},
         "versions": {"torch": "2.13.0", "lrcn_fast": "0.1.0"},
         "rows": [fake_row(peak_bytes={"lrcn_fast": 2**20, "torch": 2**22}), padded],
@@ -163,10 +165,15 @@ def test_command(
     assert result["rows"][0]["peak_bytes"] == {"lrcn_fast": 9, "torch": 5, "channels_last": 13}
     assert data.with_suffix(".md").read_text(encoding="utf-8") in capsys.readouterr().out
     docs = tmp_path / "docs.md"
-    docs.write_text(f"before\n{report.BEGIN}\n{report.END}\nafter\n")
+    docs.write_text(f"before\n{report.MARKS[0]}\n{report.MARKS[1]}\nafter\n")
     monkeypatch.setattr(report, "DOCS", docs)
     assert main.main([*options, "--update-docs"]) == 0
     assert report.table(result) in docs.read_text()
+    monkeypatch.setattr(cases, "CASES", (TINY, replace(TINY, name="all", large=True)))
+    monkeypatch.setattr(main, "CASES", cases.CASES)
+    assert main.main([*options, "--large", "--no-memory"]) == 0
+    (data,) = tmp_path.glob("nets-large-cpu-*.json")
+    assert [row["name"] for row in json.loads(data.read_text())["rows"]] == ["all"]
     assert main.main(["--filter", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
 

@@ -18,7 +18,7 @@ from .rows import OURS, TORCH
 
 ROWS = (*frames.ROWS, *maps.ROWS)
 SCRATCH = machine.ROOT / "build" / "benchmarks"
-DOCS = machine.ROOT / "docs" / "benchmarks-features.md"
+DOCS = machine.ROOT / "docs" / "benchmarks.md"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--update-docs",
         action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks-features.md",
+        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
     )
     return parser
 

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--update-docs",
         action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks-features.md",
+        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
     )
     return parser
 

@@ -11,7 +11,7 @@ from ..report import duration, grid, warning_of_load, write_files
 from .peers import CHANNELS_LAST, COMPILED, EAGER, OURS, PADDED, PRODUCTS, TORCH
 from .targets import fastest, targets, times
 
-DOCS = ROOT / "docs" / "benchmarks-features.md"
+DOCS = ROOT / "docs" / "benchmarks.md"
 MARKS = "<!-- nets:begin -->", "<!-- nets:end -->"
 LARGE_MARKS = "<!-- nets-large:begin -->", "<!-- nets-large:end -->"
 SHOWN = (OURS, TORCH, CHANNELS_LAST, *COMPILED)

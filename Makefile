@@ -35,7 +35,7 @@ demo: $(STAMPS)/demo extension
 	$(BIN)/python examples/speed_of_play.py $(ARGS)
 
 test: $(STAMPS)/dev extension
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --benchmark-disable $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 bench: $(STAMPS)/dev extension
 	$(BIN)/python -m benchmarks $(ARGS)

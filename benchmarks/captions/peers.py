@@ -55,11 +55,11 @@ def batched(net: TorchCaptioner, images: Tensor, beam: int, length: int) -> Tens
     """Tokens (B, length): all images and beams in one batch, the state indexed by the parents."""
     count = len(images)
     image = images.repeat_interleave(beam, 0)
-    words = torch.zeros(1, count * beam, dtype=torch.int64)
-    tokens = torch.empty(count, beam, 0, dtype=torch.int64)
-    totals = torch.full((count, beam), -torch.inf)
+    words = torch.zeros(1, count * beam, dtype=torch.int64, device=images.device)
+    tokens = words.new_empty(count, beam, 0)
+    totals = torch.full((count, beam), -torch.inf, device=images.device)
     totals[:, 0] = 0
-    offsets = torch.arange(count).unsqueeze(1) * beam
+    offsets = torch.arange(count, device=images.device).unsqueeze(1) * beam
     state: State | None = None
     for _ in range(length):
         log_probs, state = net(words, image, state)

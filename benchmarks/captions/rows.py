@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lrcn_fast.decoding import beam_search
+from lrcn_fast.decoding import beam_search, score
 from lrcn_fast.functional import linear_cross_entropy
 from lrcn_fast.models import Captioner
 
@@ -56,12 +56,10 @@ class Search:
         """How many times a peer's call has to be made for all images."""
         return self.images if peer in SINGLE else 1
 
-    def calls(self) -> Calls:
+    def calls(self, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Calls:
         """By name, tokens (B, words); of the first image only from peers that take one."""
-        captioner, net = _captioner(self.sizes)
-        images = torch.randn(
-            self.images, self.sizes.hidden, generator=torch.Generator().manual_seed(1)
-        )
+        captioner, net = _captioner(self.sizes, dtype, device)
+        images = self._features().to(device, dtype)
         options = (self.beam, self.words)
 
         def ours() -> Tensor:
@@ -74,9 +72,19 @@ class Search:
             PREFIX: lambda: prefix(net, images[:1], *options),
         }
 
+    def likelihood(self, tokens: Tensor, device: str = "cpu") -> float:
+        """The mean log-probability of each image's sentence (B, words), in float64."""
+        captioner, _ = _captioner(self.sizes, torch.float64, device)
+        images = self._features().to(device, torch.float64)
+        return float(score(captioner, images, tokens).diagonal().mean())
 
-@functools.lru_cache(1)
-def _captioner(sizes: Sizes) -> tuple[Captioner, TorchCaptioner]:
+    def _features(self) -> Tensor:
+        generator = torch.Generator().manual_seed(1)
+        return torch.randn(self.images, self.sizes.hidden, generator=generator)
+
+
+@functools.lru_cache(2)
+def _captioner(sizes: Sizes, dtype: torch.dtype, device: str) -> tuple[Captioner, TorchCaptioner]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         size = sizes.hidden
@@ -86,7 +94,8 @@ def _captioner(sizes: Sizes) -> tuple[Captioner, TorchCaptioner]:
     with torch.no_grad():
         # Scores as far apart as a trained net's: roundings do not change the words.
         captioner.predict.weight.mul_(10)
-    return captioner.eval(), TorchCaptioner(captioner).eval()
+    captioner = captioner.to(device, dtype).eval()
+    return captioner, TorchCaptioner(captioner).to(device, dtype).eval()
 
 
 @dataclass(frozen=True)

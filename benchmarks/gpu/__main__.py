@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..machine import ROOT
-from . import bench, build, device, features, nets, probing, report, sanitizer, suite
+from . import bench, build, captions, device, features, nets, probing, report, sanitizer, suite
 from .plan import LEAST_SECONDS, SCRATCH, TOTAL_SECONDS, Context, Part, dry_run, limit, select
 from .store import RUNNING, Store
 
@@ -22,6 +22,7 @@ PARTS: tuple[Part, ...] = (
     sanitizer.PART,
     probing.PART,
     features.PART,
+    captions.PART,
     nets.PART,
     bench.PART,
 )

@@ -52,4 +52,4 @@ def _plan(context: Context) -> list[str]:
     return lines
 
 
-PART = Part("bench", 125.0, "speed beside cuDNN, torch.compile and the floor", _plan, run)
+PART = Part("bench", 105.0, "speed beside cuDNN, torch.compile and the floor", _plan, run)

@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from ..report import geometric_mean, grid
-from . import features, nets
+from . import captions, features, nets
 from .floor import floor_of
 from .store import RUNNING, Result
 from .targets import per_step, targets
@@ -56,7 +56,7 @@ def _details(name: str, part: Result) -> str:
         return ", ".join(f"{tool}: {found['errors']} errors" for tool, found in tools)
     if name == "probes" and "programs" in part:
         return f"{len(part['records'])} figures of {len(part['programs'])} programs"
-    if name in ("bench", "features", "nets") and "rows" in part:
+    if name in ("bench", "features", "captions", "nets") and "rows" in part:
         return f"{len(part['rows'])} rows, {len(part['not_run'])} not run"
     return ""
 
@@ -176,6 +176,7 @@ def _targets(result: Result) -> list[str]:
     found = [
         *targets(bench, listed, capability),
         *features.targets(result["parts"].get("features", {})),
+        *captions.targets(result["parts"].get("captions", {})),
         *nets.targets(result["parts"].get("nets", {}), capability),
     ]
     cells = [(target.what, target.state, target.shown) for target in found]
@@ -211,10 +212,14 @@ def _features(result: Result) -> list[str]:
     return shown
 
 
+def _captions(result: Result) -> Iterator[str]:
+    return captions.lines(result["parts"].get("captions", {}))
+
+
 def summary(result: Result) -> str:
     """Device, parts and the paper's shapes: short enough for the end of a log."""
     lines = [*_device(result), "", *_parts(result), *_bench(result, "paper", ("graph",))]
-    lines += [*_features(result), *_nets(result)]
+    lines += [*_features(result), *_captions(result), *_nets(result)]
     lines += _targets(result)
     return "\n".join([*lines, "", *_means(result["parts"].get("bench", {}).get("rows", []))]) + "\n"
 
@@ -226,7 +231,7 @@ def table(result: Result) -> str:
     rows = bench.get("rows", [])
     lines += _bench(result, "paper", METHODS)
     lines += ["", *_means(rows)] if rows else []
-    lines += [*_features(result), *_nets(result)]
+    lines += [*_features(result), *_captions(result), *_nets(result)]
     lines += _targets(result)
     lines += _bench(result, "grid", METHODS)
     if rows:

@@ -18,7 +18,7 @@ from .measure import BUDGET, QUICK, measure, peak_in_fresh_process
 from .rows import BATCHED, OURS, ROWS, Loss, Row
 
 SCRATCH = machine.ROOT / "build" / "benchmarks"
-DOCS = machine.ROOT / "docs" / "benchmarks-captions.md"
+DOCS = machine.ROOT / "docs" / "benchmarks.md"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--update-docs",
         action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks-captions.md",
+        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
     )
     return parser
 

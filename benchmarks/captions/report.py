@@ -1,4 +1,4 @@
-"""A run's rows as markdown and JSON, and inside docs/benchmarks-captions.md."""
+"""A run's rows as markdown and JSON, and inside docs/benchmarks.md."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ __all__ = [
     "check_like",
     "check_number",
     "check_pair",
+    "check_recompute_every",
     "describe",
     "numbers_of_channels",
     "refuse_forward_mode",
@@ -102,6 +103,12 @@ def check_pair(hx: object) -> tuple[Tensor, Tensor]:
     if not isinstance(hx, tuple | list) or len(hx) != 2:
         raise TypeError(f"hx: expected a pair of tensors (h, c), got {describe(hx)}")
     return check_floating("hx[0]", hx[0]), check_floating("hx[1]", hx[1])
+
+
+def check_recompute_every(value: object) -> None:
+    """Check the steps of a window: None or an integer of at least 1."""
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"recompute_every: expected None or an integer >= 1, got {value!r}")
 
 
 def check_cont(cont: object, shape: Sequence[int], letters: str, like: Tensor) -> Tensor:

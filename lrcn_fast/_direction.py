@@ -195,6 +195,24 @@ class Run:
         """Return the gates (T, B, 4H) of an input (T, B, I) before the recurrence."""
         return project(input, self.weights.ih, self.weights.bias)
 
+    def windows(
+        self, size: int, inputs: Sequence[Tensor]
+    ) -> list[tuple[Tensor | None, Tensor | None]]:
+        """Return ``cont`` and ``lengths`` of each window of time.
+
+        Args:
+            size: steps of each window but the last.
+            inputs: of each window.
+        """
+        time, count = 1 if self.batch_first else 0, len(inputs)
+        starts = [None] * count if self.cont is None else self.cont.split(size, time)
+        if self.lengths is None:
+            return [(cont, None) for cont in starts]
+        return [
+            (cont, (self.lengths - n * size).clamp(0, x.shape[time]))
+            for n, (cont, x) in enumerate(zip(starts, inputs, strict=True))
+        ]
+
     def step(self, input: Tensor) -> Results:
         """Return what :func:`recur` does for a sequence of a single step."""
         time = 1 if self.batch_first else 0

@@ -57,12 +57,7 @@ def wavefront(
     # Splitting and joining have gradients of the windows' own size; slices would be padded to T.
     projected = first.project(input).split(window, time)
     count = len(projected)
-    starts = [None] * count if first.cont is None else first.cont.split(window, time)
-    lengths: list[Tensor | None] = [None] * count
-    if first.lengths is not None:
-        lengths = [
-            (first.lengths - n * window).clamp(0, x.shape[time]) for n, x in enumerate(projected)
-        ]
+    windows = first.windows(window, projected)
     biases = [run.weights.bias for run in runs[1:]]
     latest: dict[int, Results] = {}
     finished: list[Results] = []
@@ -71,8 +66,8 @@ def wavefront(
         for layer in range(max(0, turn - count + 1), min(len(runs), turn + 1)):
             run, number = runs[layer], turn - layer
             h0, c0 = (run.h0, run.c0) if number == 0 else latest[layer][1:3]
-            cont, length = starts[number], lengths[number]
-            scans.append((layer, replace(run, h0=h0, c0=c0, cont=cont, lengths=length)))
+            cont, lengths = windows[number]
+            scans.append((layer, replace(run, h0=h0, c0=c0, cont=cont, lengths=lengths)))
             if layer == 0:
                 gates.append(projected[number])
             else:

@@ -15,11 +15,13 @@ from lrcn_fast._arguments import (
     check_lengths,
     check_like,
     check_pair,
+    check_recompute_every,
     describe,
     refuse_forward_mode,
 )
 from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, recur, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
+from lrcn_fast.functional._recompute import recur_in_windows
 from lrcn_fast.functional._wavefront import choose_window, wavefront
 from lrcn_fast.ops.linear import project
 
@@ -42,6 +44,7 @@ def lstm(
     static: Tensor | None = None,
     lengths: Tensor | None = None,
     return_cells: bool = False,
+    recompute_every: int | None = None,
     backend: str | None = None,
 ) -> tuple[Any, ...]:
     """Run a multi-layer LSTM over whole sequences (LRCN section 2; Caffe's LSTM layer).
@@ -70,6 +73,10 @@ def lstm(
         lengths: (B,) integers within 0..T on any device: steps past a row's length do not exist.
             Their output and cells are zero, h_n and c_n are those of the last step that exists.
         return_cells: also return the last layer's cell states.
+        recompute_every: steps k of a window: for the backward keep of each layer its input and the
+            states at the borders of windows, and compute the rest of a window anew when its turn
+            comes. None keeps everything, and so does a traced graph (``torch.compile``). Results
+            differ by rounding at most, see docs/numerics.md.
         backend: a backend's name; None chooses as :mod:`lrcn_fast.backends` says.
 
     Returns:
@@ -94,6 +101,7 @@ def lstm(
         raise ValueError(f"dropout: expected a probability within 0..1, got {dropout}")
     if proj_size < 0:
         raise ValueError(f"proj_size: expected at least 0, got {proj_size}")
+    check_recompute_every(recompute_every)
     directions = 2 if bidirectional else 1
     layers = split_params(params, num_layers, directions, bias, proj_size > 0, static is not None)
     hidden = hidden_size(layers[0].hh, "_l0")
@@ -134,8 +142,9 @@ def lstm(
     ]
     single = steps == 1 and lengths is None and not torch.compiler.is_exporting()
     drops = dropout > 0 and training
+    recomputes = recompute_every is not None and needs_grad and not torch.compiler.is_compiling()
     window = 0
-    if num_layers > 1 and not (single or drops or bidirectional or proj_size):
+    if num_layers > 1 and not (recomputes or single or drops or bidirectional or proj_size):
         window = choose_window(runs, input)
     if window:
         output, h_n, c_n, last_cells = wavefront(runs, output, window)
@@ -146,6 +155,8 @@ def lstm(
         layer = runs[first : first + directions]
         if single:
             results = [run.step(output) for run in layer]
+        elif recompute_every is not None and recomputes:
+            results = recur_in_windows(layer, output, recompute_every)
         else:
             results = recur(layer, [run.project(output) for run in layer])
         outputs, h, c, cells = zip(*results, strict=True)

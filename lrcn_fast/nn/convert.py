@@ -63,5 +63,5 @@ def _replacement(module: nn.Module, path: str) -> nn.Module:
     # Bound to the old module, and would run its forward.
     new.__dict__["_compiled_call_impl"] = None
     if new_class is LSTM:
-        new.__dict__["static_size"] = 0
+        new.__dict__.update(static_size=0, recompute_every=None)
     return new

@@ -9,7 +9,7 @@ from torch.nn import Parameter, RNNBase, init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lrcn_fast import functional
-from lrcn_fast._arguments import check_cont, check_like, check_pair, describe
+from lrcn_fast._arguments import check_cont, check_like, check_pair, check_recompute_every, describe
 
 __all__ = ["LSTM"]
 
@@ -35,9 +35,13 @@ class LSTM(RNNBase):
         static_size: S, the size of an input that is the same at all steps of a sequence; it adds
             ``weight_is_l0`` (4H, S) and, when bidirectional, ``weight_is_l0_reverse``.
             This is ``x_static`` of Caffe's LSTM layer.
+        recompute_every: k, to train on long sequences: the backward computes windows of k steps
+            anew instead of keeping everything, see :func:`lrcn_fast.functional.lstm`. An attribute:
+            it may be set at any time.
     """
 
     static_size: int
+    recompute_every: int | None
     # Those that every LSTM has, or one with a bias or a static input; base class and __init__ make
     # them.
     weight_ih_l0: Parameter
@@ -60,9 +64,11 @@ class LSTM(RNNBase):
         dtype: torch.dtype | None = None,
         *,
         static_size: int = 0,
+        recompute_every: int | None = None,
     ) -> None:
         if type(static_size) is not int or static_size < 0:
             raise ValueError(f"static_size: expected an integer >= 0, got {static_size!r}")
+        check_recompute_every(recompute_every)
         super().__init__(
             "LSTM",
             input_size,
@@ -77,6 +83,7 @@ class LSTM(RNNBase):
             dtype=dtype,
         )
         self.static_size = static_size
+        self.recompute_every = recompute_every
         if static_size == 0:
             return
         # After the others, so that those begin as torch.nn.LSTM's do under the same seed.
@@ -170,6 +177,7 @@ class LSTM(RNNBase):
             training=self.training,
             bidirectional=self.bidirectional,
             proj_size=self.proj_size,
+            recompute_every=self.recompute_every,
             **options,
         )
 
@@ -255,4 +263,6 @@ class LSTM(RNNBase):
     def extra_repr(self) -> str:
         """Describe the options that differ from their defaults."""
         text: str = super().extra_repr()
-        return f"{text}, static_size={self.static_size}" if self.static_size else text
+        if self.static_size:
+            text += f", static_size={self.static_size}"
+        return f"{text}, recompute_every={self.recompute_every}" if self.recompute_every else text

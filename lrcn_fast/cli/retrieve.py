@@ -57,8 +57,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found, indent=2))
         return 0
-    for query, results in (("sentence", found["images"]), ("image", found["sentences"])):
-        for result in results:
+    for query, key in (("sentence", "images"), ("image", "sentences")):
+        answers = found["sentences" if key == "images" else "images"]
+        # To rank one answer for each of many queries says nothing.
+        if len(answers) == 1 and len(found[key]) > 1:
+            continue
+        for result in found[key]:
             print(result[query])
             for place in result["ranking"]:
                 answer = place["image" if query == "sentence" else "sentence"]

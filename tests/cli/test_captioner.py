@@ -84,7 +84,11 @@ def test_retrieve(
     scores = [place["score"] for place in found["images"][0]["ranking"]]
     assert scores == sorted(scores, reverse=True)
     assert main(["retrieve", str(model), images[1], *options, "--top", "1"]) == 0
-    assert "1\t" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == images[1] and lines[1].startswith("  1\t") and len(lines) == 2
+    assert main(["retrieve", str(model), *images, "--sentence", "A green square"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "A green square" and len(lines) == 1 + len(images)
 
 
 @pytest.mark.parametrize("options", [[], ["--freeze-encoder"], ["--augment"]])

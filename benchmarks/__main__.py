@@ -8,38 +8,27 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import plot, report
+from . import command, plot, report
+from .command import SCRATCH
 from .machine import ROOT
 from .peers import lrcn_fast_peer
 from .run import run
 from .shapes import DTYPES, Case, cases
 
 README = ROOT / "README.md"
-SCRATCH = ROOT / "build" / "benchmarks"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = command.parser(
+        "benchmarks",
+        __doc__,
+        "benchmarks/results and docs/images; build/benchmarks with --quick or --filter, which "
+        "measure too little to be published",
+    )
+    command.add_memory(parser)
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="(default: %(default)s)")
     parser.add_argument(
-        "--threads", type=int, help="intra-op threads (default: torch's own choice)"
-    )
-    parser.add_argument(
         "--seconds", type=float, default=5.0, help="time per row (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--filter", default="", metavar="PART[,PART]", help="only rows like captions-training"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a few repetitions; the figures mean nothing"
-    )
-    parser.add_argument("--no-memory", action="store_true", help="leave out the memory measurement")
-    parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for JSON, table and plot (default: benchmarks/results and docs/images; "
-        "build/benchmarks with --quick or --filter, which measure too little to be published)",
     )
     parser.add_argument(
         "--update-readme",

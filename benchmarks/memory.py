@@ -58,14 +58,23 @@ def training_peak(
     return peak_bytes() - baseline
 
 
-def in_fresh_process(peer_name: str, dtype: str, threads: int, steps: int) -> int:
-    """``training_peak`` at T = ``steps``, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory", peer_name, "--dtype", dtype]
-    command += ["--steps", str(steps), "--threads", str(threads)]
+def told_by(module: str, name: str, *arguments: object) -> int:
+    """The "bytes" that ``python -m module arguments`` prints as JSON about ``name``.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"memory of {peer_name} could not be measured:\n{done.stderr}")
+        raise RuntimeError(f"memory of {name} could not be measured:\n{done.stderr}")
     return int(json.loads(done.stdout)["bytes"])
+
+
+def in_fresh_process(peer_name: str, dtype: str, threads: int, steps: int) -> int:
+    """``training_peak`` at T = ``steps``, measured in a process of its own."""
+    options = ("--dtype", dtype, "--steps", steps, "--threads", threads)
+    return told_by("benchmarks.memory", peer_name, peer_name, *options)
 
 
 def measure(dtype: str, threads: int, steps: int = MEMORY_SHAPE.steps) -> dict[str, Any]:

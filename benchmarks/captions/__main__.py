@@ -10,37 +10,24 @@ from typing import Any
 
 import torch
 
-from .. import machine
+from .. import command, machine
+from ..command import DOCS, SCRATCH
 from ..report import RESULTS, update_between
 from ..run import thread_count
 from . import report
 from .measure import BUDGET, QUICK, measure, peak_in_fresh_process
 from .rows import BATCHED, OURS, ROWS, Loss, Row
 
-SCRATCH = machine.ROOT / "build" / "benchmarks"
-DOCS = machine.ROOT / "docs" / "benchmarks.md"
-
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.captions", description=__doc__)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument(
-        "--filter", default="", metavar="PART[,PART]", help="only rows with one of these in them"
+    parser = command.parser(
+        "benchmarks.captions",
+        __doc__,
+        "benchmarks/results, where rows measured before by the same commit are kept; "
+        "build/benchmarks with --quick",
     )
-    parser.add_argument("--no-memory", action="store_true", help="leave out the peaks of memory")
-    parser.add_argument("--quick", action="store_true", help="the figures mean nothing")
-    parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for JSON and table, where rows measured before by the same commit are kept "
-        "(default: benchmarks/results; build/benchmarks with --quick)",
-    )
-    parser.add_argument(
-        "--update-docs",
-        action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
-    )
+    command.add_memory(parser)
+    command.add_update(parser)
     return parser
 
 
@@ -61,15 +48,14 @@ def _run(rows: list[Row], *, threads: int, with_memory: bool, quick: bool) -> di
         load = machine.OtherLoad()
         for number, row in enumerate(rows, 1):
             print(f"[{number}/{len(rows)}] {row.name}", file=sys.stderr, flush=True)
-            result["rows"].append(measure(row, QUICK if quick else BUDGET))
+            record = measure(row, QUICK if quick else BUDGET)
+            if with_memory:
+                names = row.peers if isinstance(row, Loss) else (OURS, BATCHED)
+                record["peak_bytes"] = {
+                    name: peak_in_fresh_process(row, name, threads) for name in names
+                }
+            result["rows"].append(record)
         result["other_load"] = load.share()
-    if with_memory:
-        # After the load is read, to which these processes would be others.
-        for row, record in zip(rows, result["rows"], strict=True):
-            names = row.peers if isinstance(row, Loss) else (OURS, BATCHED)
-            record["peak_bytes"] = {
-                name: peak_in_fresh_process(row, name, threads) for name in names
-            }
     return result
 
 
@@ -91,8 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         print("\n".join(row.name for row in ROWS))
         return 0
+    threads = options.threads or torch.get_num_threads()
     folder = options.output or (SCRATCH if options.quick else RESULTS)
-    before = _read(folder, options.threads)
+    before = _read(folder, threads)
     if options.update_docs:
         if before is None:
             print(f"--update-docs: {folder} has no result of this machine", file=sys.stderr)
@@ -105,9 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not rows:
         print(f"--filter {options.filter}: no such row; --list shows all", file=sys.stderr)
         return 2
-    result = _run(
-        rows, threads=options.threads, with_memory=not options.no_memory, quick=options.quick
-    )
+    result = _run(rows, threads=threads, with_memory=not options.no_memory, quick=options.quick)
     refused = any(row["refused"] for row in result["rows"])
     _merge(result, before)
     written = report.write(result, folder)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
-import sys
 from typing import Any
 
 import torch
@@ -14,8 +12,7 @@ from torch import Tensor
 
 from ..gate import GateError, compare
 from ..gpu import timing
-from ..machine import ROOT
-from ..memory import peak_bytes
+from ..memory import peak_bytes, told_by
 from .rows import OURS, PREFIX, ROWS, TORCH, Loss, Row
 
 BUDGET = timing.Budget(seconds=0.5, min_rounds=3, max_rounds=15, min_sample=0.0)
@@ -85,11 +82,7 @@ def peak(row: Row, name: str) -> int:
 
 def peak_in_fresh_process(row: Row, name: str, threads: int) -> int:
     """``peak``, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.captions.measure", row.name, name, str(threads)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"memory of {name} could not be measured:\n{done.stderr}")
-    return int(json.loads(done.stdout)["bytes"])
+    return told_by("benchmarks.captions.measure", name, row.name, name, threads)
 
 
 def main(arguments: list[str] | None = None) -> int:

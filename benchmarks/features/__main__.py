@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from .. import machine
+from .. import command, machine
+from ..command import DOCS, SCRATCH
 from ..report import RESULTS, update_between
 from ..run import thread_count
 from . import frames, maps, report
@@ -17,27 +18,16 @@ from .measure import BUDGET, QUICK, measure
 from .rows import OURS, TORCH
 
 ROWS = (*frames.ROWS, *maps.ROWS)
-SCRATCH = machine.ROOT / "build" / "benchmarks"
-DOCS = machine.ROOT / "docs" / "benchmarks.md"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.features", description=__doc__)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--filter", default="", help="only rows with this in their name")
-    parser.add_argument("--quick", action="store_true", help="the figures mean nothing")
-    parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for JSON and table (default: benchmarks/results; build/benchmarks with "
-        "--quick or --filter, which measure too little to be published)",
+    parser = command.parser(
+        "benchmarks.features",
+        __doc__,
+        "benchmarks/results; build/benchmarks with --quick or --filter, which measure too little "
+        "to be published",
     )
-    parser.add_argument(
-        "--update-docs",
-        action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
-    )
+    command.add_update(parser)
     return parser
 
 
@@ -54,16 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         print("\n".join(row.name for row in ROWS))
         return 0
+    threads = options.threads or torch.get_num_threads()
     partial = options.quick or bool(options.filter)
     folder = options.output or (SCRATCH if partial else RESULTS)
     if options.update_docs:
-        _update_docs(folder, options.threads)
+        _update_docs(folder, threads)
         return 0
-    rows = [row for row in ROWS if options.filter in row.name]
+    parts = [part.strip() for part in options.filter.split(",")]
+    rows = [row for row in ROWS if any(part in row.name for part in parts)]
     if not rows:
         print(f"--filter {options.filter}: none of {', '.join(row.name for row in ROWS)}")
         return 2
-    with thread_count(options.threads):
+    with thread_count(threads):
         result = machine.describe()
         result["settings"] = {"quick": options.quick}
         result["rows"] = []

@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import machine
+from .. import command, machine
+from ..command import DOCS, SCRATCH
 from ..report import RESULTS, update_between
 from ..run import thread_count
 from . import memory, report
@@ -19,40 +19,20 @@ from .cases import CASES, Case, cases
 from .measure import BUDGET, QUICK, measure
 from .peers import EAGER, OURS
 
-SCRATCH = machine.ROOT / "build" / "benchmarks"
-
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.nets", description=__doc__)
-    parser.add_argument(
-        "--threads", type=int, help="intra-op threads (default: torch's own choice)"
+    parser = command.parser(
+        "benchmarks.nets",
+        __doc__,
+        "benchmarks/results; build/benchmarks with --quick or --filter, which measure too little "
+        "to be published",
     )
-    parser.add_argument(
-        "--filter",
-        default="",
-        metavar="PART[,PART]",
-        help="only rows like hybrid; those of 256 frames by their full names",
-    )
+    command.add_memory(parser)
+    command.add_update(parser)
     parser.add_argument(
         "--large", action="store_true", help="the rows of 256 frames, in files of their own"
     )
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
-    parser.add_argument("--no-memory", action="store_true", help="leave out the peaks of memory")
-    parser.add_argument(
-        "--quick", action="store_true", help="one call each; the figures mean nothing"
-    )
-    parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for JSON and table (default: benchmarks/results; build/benchmarks with "
-        "--quick or --filter, which measure too little to be published)",
-    )
-    parser.add_argument(
-        "--update-docs",
-        action="store_true",
-        help="run nothing: put the table of this machine's result into docs/benchmarks.md",
-    )
     return parser
 
 
@@ -96,8 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
         stem = report.file_stem({**description, "settings": {"large": options.large}})
         result = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
         marks = report.LARGE_MARKS if options.large else report.MARKS
-        changed = update_between(report.DOCS, *marks, report.table(result))
-        print(f"{report.DOCS.name} {'now shows' if changed else 'already shows'} {stem}")
+        changed = update_between(DOCS, *marks, report.table(result))
+        print(f"{DOCS.name} {'now shows' if changed else 'already shows'} {stem}")
         return 0
     rows = list(cases(options.filter))
     if options.large:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import torch
 
-from ..machine import ROOT
-from ..memory import peak_bytes
+from ..memory import peak_bytes, told_by
 from .cases import CASES, Case
 from .peers import NAMES, Bench
 
@@ -32,12 +29,7 @@ def peak(case: Case, name: str) -> int:
 
 def in_fresh_process(case: Case, name: str, threads: int) -> int:
     """``peak``, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.nets.memory", case.name, name]
-    command += ["--threads", str(threads)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"memory of {name} could not be measured:\n{done.stderr}")
-    return int(json.loads(done.stdout)["bytes"])
+    return told_by("benchmarks.nets.memory", name, case.name, name, "--threads", threads)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..machine import ROOT
 from ..report import duration, grid, warning_of_load, write_files
 from .peers import CHANNELS_LAST, COMPILED, EAGER, OURS, PADDED, PRODUCTS, TORCH
 from .targets import fastest, targets, times
 
-DOCS = ROOT / "docs" / "benchmarks.md"
 MARKS = "<!-- nets:begin -->", "<!-- nets:end -->"
 LARGE_MARKS = "<!-- nets-large:begin -->", "<!-- nets-large:end -->"
 SHOWN = (OURS, TORCH, CHANNELS_LAST, *COMPILED)

@@ -166,7 +166,7 @@ def test_command(
     assert data.with_suffix(".md").read_text(encoding="utf-8") in capsys.readouterr().out
     docs = tmp_path / "docs.md"
     docs.write_text(f"before\n{report.MARKS[0]}\n{report.MARKS[1]}\nafter\n")
-    monkeypatch.setattr(report, "DOCS", docs)
+    monkeypatch.setattr(main, "DOCS", docs)
     assert main.main([*options, "--update-docs"]) == 0
     assert report.table(result) in docs.read_text()
     monkeypatch.setattr(cases, "CASES", (TINY, replace(TINY, name="all", large=True)))

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from lrcn_fast import __version__, doctor
 from lrcn_fast.cli import caption, retrieve, train
 
+INTERRUPTED = 130
+"""The exit status of a command that SIGINT ended."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -15,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name, ``sys.argv`` by default.
 
     Returns:
-        The exit status; 2 for input that cannot be used.
+        The exit status; 2 for input that cannot be used, 130 after an interrupt.
     """
     parser = argparse.ArgumentParser(
         prog="python -m lrcn_fast", description="Fast LRCN building blocks for PyTorch."
@@ -30,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ArithmeticError, ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         print(f"{parser.prog} {chosen.command}: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{parser.prog} {chosen.command}: stopped", file=sys.stderr)
+        return INTERRUPTED
     return status
 
 

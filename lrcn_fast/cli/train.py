@@ -27,9 +27,6 @@ from lrcn_fast.training.captioning import (
 
 __all__ = ["add_command"]
 
-INTERRUPTED = 130
-"""The exit status of a command that SIGINT ended."""
-
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``train`` to the command line."""
@@ -88,6 +85,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     solver.add_argument("--seed", type=int, default=1701)
     run = add.add_argument_group("run")
     run.add_argument("--every", type=int, default=100, help="steps between checkpoints")
+    run.add_argument(
+        "--evaluate", type=int, default=1000, help="images of each split for the figures at the end"
+    )
     run.add_argument("--beam-size", type=int, default=5, help="for the figures at the end")
     run.add_argument("--device", default="cpu", help="torch's device")
     run.add_argument("--fresh", action="store_true", help="do not go on with an earlier run")
@@ -154,6 +154,8 @@ def _run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) < 1:
             option = name.replace("_", "-")
             raise ValueError(f"--{option}: expected at least 1, got {getattr(arguments, name)}")
+    if arguments.evaluate < 0:
+        raise ValueError(f"--evaluate: expected at least 0, got {arguments.evaluate}")
     device = torch.device(arguments.device)
     parts = _read(arguments)
     texts = (text for image in parts["train"] for text in image.captions)
@@ -182,18 +184,22 @@ def _run(arguments: argparse.Namespace) -> int:
         parts["train"], vocabulary, streams=arguments.batch, steps=arguments.window
     )
     state = _prepare(arguments)
-    train_paths = [image.path for image in parts["train"]]
+    features = None
+    if frozen:
+        paths = [image.path for image in parts["train"]]
+        with _bar(len(paths), "image") as bar:
+            features = image_features(encoder, paths, preprocessing, bar)
     reader = CaptionBatchReader(
         batches,
         parts["train"],
         preprocessing,
-        features=image_features(encoder, train_paths, preprocessing) if frozen else None,
+        features=features,
         augment=arguments.augment,
         seed=arguments.seed,
         device=device,
     )
     try:
-        with _bar(arguments.steps) as bar:
+        with _bar(arguments.steps, "step") as bar:
             history = train(
                 captioner,
                 reader,
@@ -211,8 +217,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 progress=bar,
             )
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return INTERRUPTED
+        print("\nthe same command goes on from the last checkpoint", file=sys.stderr)
+        raise
     captioner.save_pretrained(arguments.output, vocabulary, preprocessing)
     results: dict[str, Any] = {
         "settings": json.loads((arguments.output / "settings.json").read_text()),
@@ -220,7 +226,9 @@ def _run(arguments: argparse.Namespace) -> int:
         "loss": history[-1]["loss"],
         "seconds": history[-1]["seconds"],
     }
-    for split, images in parts.items():
+    for split, all_images in parts.items():
+        # Retrieval compares all captions with all images: the first ones have to stand for many.
+        images = all_images[: arguments.evaluate]
         if images:
             results[split] = evaluate_captioner(
                 captioner,
@@ -234,9 +242,9 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _bar(steps: int) -> Any:
+def _bar(total: int, unit: str) -> Any:
     try:
-        return import_module("tqdm").tqdm(total=steps, unit="step")
+        return import_module("tqdm").tqdm(total=total, unit=unit)
     except ImportError as error:
         raise ImportError(
             "training shows its progress with tqdm, which is not installed: "

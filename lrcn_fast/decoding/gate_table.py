@@ -55,6 +55,10 @@ _tables: "weakref.WeakKeyDictionary[Captioner, tuple[object, GateTable]]" = (
 
 def fingerprint(weights: Iterable[Tensor]) -> object:
     """Differs from an earlier one when a weight was written to or replaced."""
+    weights = list(weights)
+    if any(weight.is_inference() for weight in weights):
+        # Nobody counts the writes to these: no fingerprint is like another.
+        return object()
     # A version counts writes in place; the address tells one storage from the next.
     return [(weight.data_ptr(), weight._version, weight.dtype) for weight in weights]
 

@@ -24,8 +24,11 @@ def evaluating(captioner: Captioner) -> Iterator[None]:
     training = [module for module in captioner.modules() if module.training]
     captioner.eval()
     device_type = captioner.predict.weight.device.type
+    # What is kept for later searches must not be a tensor of somebody's inference mode: those can
+    # only be written to inside it.
+    plain = torch.inference_mode(False)
     try:
-        with torch.no_grad(), torch.autocast(device_type, enabled=False):
+        with plain, torch.no_grad(), torch.autocast(device_type, enabled=False):
             yield
     finally:
         for module in training:

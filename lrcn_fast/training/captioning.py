@@ -18,7 +18,7 @@ from lrcn_fast.data import (
     subtract_mean,
 )
 from lrcn_fast.models import Captioner, Preprocessing
-from lrcn_fast.training.loop import Objective
+from lrcn_fast.training.loop import Objective, Progress
 
 __all__ = ["CaptionBatchReader", "caption_groups", "caption_objective", "image_features"]
 
@@ -67,9 +67,18 @@ def caption_objective(captioner: Captioner, loss_weight: float = LOSS_WEIGHT) ->
 
 @torch.no_grad()
 def image_features(
-    encoder: nn.Module, paths: Sequence[Path], preprocessing: Preprocessing
+    encoder: nn.Module,
+    paths: Sequence[Path],
+    preprocessing: Preprocessing,
+    progress: Progress | None = None,
 ) -> Tensor:
     """Features of image files as they are captioned: (B, S), computed in evaluation mode.
+
+    Args:
+        encoder: images (B, 3, Y, X) to features.
+        paths: the files.
+        preprocessing: what images go through.
+        progress: a progress bar over the files.
 
     Raises:
         FileNotFoundError, ImportError, ImageError: as in :func:`lrcn_fast.data.read_image`.
@@ -84,6 +93,8 @@ def image_features(
             for path in paths[first : first + IMAGES_AT_ONCE]
         ]
         pieces.append(encoder(torch.stack(images).to(device)))
+        if progress is not None:
+            progress.update(len(images))
     encoder.train(training)
     return torch.cat(pieces)
 

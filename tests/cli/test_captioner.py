@@ -91,7 +91,9 @@ def test_retrieve(
     assert lines[0] == "A green square" and len(lines) == 1 + len(images)
 
 
-@pytest.mark.parametrize("options", [[], ["--freeze-encoder"], ["--augment"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--no-freeze-encoder"], ["--no-freeze-encoder", "--no-augment"]]
+)
 def test_an_interrupted_run_goes_on(
     photos: Path, tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,28 @@ def test_other_settings_are_refused_unless_begun_anew(
     assert command(photos, tmp_path, "--steps", "3", "--fresh") == 0
 
 
+def test_figures_are_of_as_many_images_as_asked_for(photos: Path, tmp_path: Path) -> None:
+    assert command(photos, tmp_path, "--steps", "1", "--evaluate", "2") == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [results[split]["images"] for split in ("train", "test")] == [2, 2]
+    assert command(photos, tmp_path, "--steps", "1", "--fresh", "--evaluate", "0") == 0
+    assert json.loads((tmp_path / "results.json").read_text()).keys().isdisjoint(("train", "test"))
+
+
+def test_an_interrupt_before_training_leaves_no_traceback(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command, "image_features", interrupted)
+    assert command(photos, tmp_path, "--steps", "1") == 130
+    assert capsys.readouterr().err.endswith("train: stopped\n")
+
+
 def test_weights_of_an_encoder_are_loaded_and_frozen(photos: Path, tmp_path: Path) -> None:
     net = SmallNet("fc8", image_size=(16, 16), num_classes=8)
     training.save_state(tmp_path / "net.pt", net.state_dict())
@@ -137,6 +161,7 @@ def test_weights_of_an_encoder_are_loaded_and_frozen(photos: Path, tmp_path: Pat
     ("options", "message"),
     [
         (["--steps", "0"], "--steps: expected at least 1, got 0"),
+        (["--evaluate", "-1"], "--evaluate: expected at least 0, got -1"),
         (["--learning-rate", "-1"], "lr: expected a number of at least 0"),
         (["--encoder-weights", "none.pt"], "none.pt: no such checkpoint"),
         (["--image-size", "1000000", "--features", "fc6"], "error"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lrcn_fast.decoding import beam_search, graphs
+from lrcn_fast.decoding.options import may_look
 from tests.decoding.networks import VARIANTS, captioner, images
 
 
@@ -106,3 +107,20 @@ def test_no_images(recordings: Recordings) -> None:
 
 def test_nothing_is_recorded_on_the_cpu() -> None:
     assert graphs.recorder(torch.device("cpu")) is None
+
+
+def test_steps_are_kept_across_inference_mode(recordings: Recordings) -> None:
+    model = captioner("2f", seed=3)
+    features = images("2f", 5)
+    with torch.inference_mode():
+        inside = beam_search(model, features, 3, 12)
+    outside = beam_search(model, features, 3, 12)
+    assert recordings.made == 1
+    assert torch.equal(inside.tokens, outside.tokens)
+
+
+def test_a_gpu_is_waited_for_every_eighth_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for capturing, expected in ((False, [8, 16]), (True, [])):
+        monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda now=capturing: now)
+        assert [step for step in range(20) if may_look(step, torch.device("cuda"))] == expected
+    assert all(may_look(step, torch.device("cpu")) for step in range(20))

@@ -78,10 +78,12 @@ inline void add_products(Vec<float>& sum, const __m512bh& values, const __m512bh
 template <class S>
 inline constexpr int64_t kDotDepth = 4096 / static_cast<int64_t>(sizeof(Operand<S>));
 
+inline constexpr int64_t kCacheLine = 64;
+
 // result[r * stride + q] (+)= sum over begin <= k < end of rows[r][k] * weight[q][k] for kDotColumns rows of a weight.
-// An element's terms are added in the same order whatever else is in its tile. Every step fetches `ahead` and moves it
-// on by `pace` bytes.
-template <class S, int R>
+// An element's terms are added in the same order whatever else is in its tile. Every step fetches `LINES` cache lines
+// at `ahead`, into the second-level cache where they are several, and moves it on by `pace` bytes.
+template <class S, int R, int LINES>
 inline __attribute__((always_inline)) void dot_tile(const Operand<S>* const* rows, const S* const* weight,
                                                     int64_t begin, int64_t end, Compute<S>* result, int64_t stride,
                                                     const char* ahead, int64_t pace) {
@@ -100,7 +102,8 @@ inline __attribute__((always_inline)) void dot_tile(const Operand<S>* const* row
   Terms weights[kDotColumns];
   int64_t k = begin;
   for (; k + kDotStep<S> <= end; k += kDotStep<S>, ahead += pace) {
-    __builtin_prefetch(ahead, 0, 3);
+#pragma GCC unroll 4
+    for (int line = 0; line < LINES; ++line) __builtin_prefetch(ahead + line * kCacheLine, 0, LINES > 1 ? 2 : 3);
 #pragma GCC unroll 4
     for (int q = 0; q < kDotColumns; ++q) weights[q] = load_terms(weight[q] + k);
     add(weights, k);
@@ -120,30 +123,58 @@ inline __attribute__((always_inline)) void dot_tile(const Operand<S>* const* row
   }
 }
 
-// Tile by tile a piece of the next block comes into the private cache.
-// A tile's steps share its piece, because a burst of fetches would stop the CPU. Where few rows share a block, its
-// reading is all there is to wait for, and the CPU fetches ahead by itself.
+// Bytes of a weight that one step of a tile reads.
+template <class S>
+inline constexpr int64_t kStepBytes = kDotColumns * kDotStep<S> * static_cast<int64_t>(sizeof(S));
+
+// Of shorter rows several lie in one page.
+template <class S>
+inline constexpr int64_t kWorthStreaming = 2048 / static_cast<int64_t>(sizeof(S));
+
+// What a tile fetches while it multiplies. Many tiles share the reading of a block: tile by tile a piece of the next
+// block comes into the private cache, its pace slow, because a burst of fetches would stop the CPU. Few tiles wait for
+// the memory alone: the first fetches the columns of the next one, from end to end as they lie, since the CPU by itself
+// does not look past the end of a page in each of several rows.
 template <class S>
 class Ahead {
  public:
-  Ahead(const S* next, int64_t depth, int64_t places, int64_t count)
-      : next_(reinterpret_cast<const char*>(next)), columns_((count + kDotColumns - 1) / kDotColumns) {
+  Ahead(const S* weight, const S* next, int64_t depth, int64_t places, int64_t count)
+      : weight_(weight),
+        next_(next),
+        depth_(depth),
+        count_(count),
+        columns_((count + kDotColumns - 1) / kDotColumns),
+        streams_(places <= (kDotColumns - 1) * kTileRows && depth >= kWorthStreaming<S>) {
     const int64_t tiles = (places + kTileRows - 1) / kTileRows;
     const int64_t steps = (depth + kDotStep<S> - 1) / kDotStep<S>;
-    // From kDotColumns tiles on, a step has a cache line at most.
-    if (tiles >= kDotColumns) pace_ = count * depth * static_cast<int64_t>(sizeof(S)) / (tiles * columns_ * steps);
+    if (streams_) {
+      pace_ = kStepBytes<S>;
+    } else if (tiles >= kDotColumns) {
+      // A cache line at most.
+      pace_ = count * depth * static_cast<int64_t>(sizeof(S)) / (tiles * columns_ * steps);
+    }
     piece_ = pace_ * steps;
   }
+  // Whether the tile at this place fetches all that its successor reads.
+  bool streams(int64_t place) const { return streams_ && place == 0; }
   // Of the tile at this place and column.
   const char* from(int64_t place, int64_t column, int64_t begin) const {
+    const char* next = reinterpret_cast<const char*>(next_);
+    const int64_t done = begin / kDotStep<S> * pace_;
+    if (streams_) {
+      const int64_t after = column + kDotColumns;
+      return (after < count_ ? reinterpret_cast<const char*>(weight_ + after * depth_) : next) + done;
+    }
     const int64_t tile = place / kTileRows * columns_ + column / kDotColumns;
-    return next_ + tile * piece_ + begin / kDotStep<S> * pace_;
+    return next + tile * piece_ + done;
   }
   int64_t pace() const { return pace_; }
 
  private:
-  const char* next_;
-  int64_t columns_;
+  const S* weight_;
+  const S* next_;
+  int64_t depth_, count_, columns_;
+  bool streams_;
   int64_t pace_ = 0;  // bytes a step
   int64_t piece_;     // bytes a tile
 };
@@ -153,19 +184,21 @@ class Ahead {
 template <class S>
 void dot_block(const Operand<S>* const* rows, int64_t places, const S* weight, int64_t depth, int64_t count,
                Compute<S>* result, int64_t stride, const S* next) {
-  const Ahead<S> ahead(next, depth, places, count);
+  constexpr int kStreamed = static_cast<int>(kStepBytes<S> < kCacheLine ? 1 : kStepBytes<S> / kCacheLine);
+  const Ahead<S> ahead(weight, next, depth, places, count);
   for (int64_t place = 0; place < places;) {
     const int tile = next_tile(places - place);
     with_rows(tile, [&](auto constant) {
       constexpr int R = decltype(constant)::value;
+      const auto multiply = ahead.streams(place) ? dot_tile<S, R, kStreamed> : dot_tile<S, R, 1>;
       for (int64_t begin = 0; begin < depth; begin += kDotDepth<S>) {
         const int64_t end = smaller(begin + kDotDepth<S>, depth);
         for (int64_t q = 0; q < count; q += kDotColumns) {
           // Past the end the last row stands in.
           const S* column[kDotColumns];
           for (int each = 0; each < kDotColumns; ++each) column[each] = weight + smaller(q + each, count - 1) * depth;
-          dot_tile<S, R>(rows + place, column, begin, end, result + place * stride + q, stride,
-                         ahead.from(place, q, begin), ahead.pace());
+          multiply(rows + place, column, begin, end, result + place * stride + q, stride, ahead.from(place, q, begin),
+                   ahead.pace());
         }
       }
     });

@@ -116,6 +116,9 @@ _NATIVE_SCANS = torch.ops.lrcn_fast.lstm_scans_forward.default
 _NATIVE_STEP = torch.ops.lrcn_fast.lstm_step.default
 # Rows up to which reading the weights is what a step waits for: they are read as they lie.
 _FEW_ROWS = 8
+# Of so many rows: each has its own parent, and all have the only row of a table.
+_EACH = [torch.arange(rows) for rows in range(_FEW_ROWS + 1)]
+_ALL_ONE = [torch.zeros(rows, dtype=torch.int64) for rows in range(_FEW_ROWS + 1)]
 Results = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -141,10 +144,10 @@ def cell_step(
 ) -> tuple[Tensor, Tensor]:
     """Return h (B, P) and c (B, H) of a step on x (B, I); packs no weight for a kernel."""
     if h0 is not None and c0 is not None and _reads_weights_once(backend, weights, x, needs_grad):
-        rows = torch.arange(x.shape[0])
+        rows = _EACH[x.shape[0]]
         bias = weights.bias
         table = None if bias is None else bias.unsqueeze(0)
-        words = None if bias is None else torch.zeros_like(rows)
+        words = None if bias is None else _ALL_ONE[x.shape[0]]
         image = None if static_gates is None else rows
         h, c = _NATIVE_STEP(
             h0, c0, rows, weights.hh, x, weights.ih, table, words, static_gates, image
@@ -168,11 +171,12 @@ def cell_step(
 
 def _reads_weights_once(backend: Backend, weights: Weights, x: Tensor, needs_grad: bool) -> bool:
     """Return whether the operator of decoding steps takes this step, which is inference alone."""
-    # A traced graph is for any number of rows, and autocast has no rule for the operator.
-    if needs_grad or torch.compiler.is_compiling() or autocast_dtype(x.device.type) is not None:
+    # A traced graph is for any number of rows, a subclass has rules of its own (FakeTensor), and
+    # autocast has no rule for the operator.
+    if needs_grad or type(x) is not Tensor or torch.compiler.is_compiling():
         return False
-    few = 0 < x.shape[0] <= _FEW_ROWS and weights.hr is None
-    return few and backend.suffix == "" and x.device.type == "cpu"
+    few = 0 < x.shape[0] <= _FEW_ROWS and weights.hr is None and x.device.type == "cpu"
+    return few and backend.suffix == "" and autocast_dtype("cpu") is None
 
 
 @dataclass

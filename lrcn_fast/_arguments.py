@@ -20,14 +20,32 @@ __all__ = [
     "check_pair",
     "check_recompute_every",
     "describe",
+    "inside_transforms",
+    "is_transformed",
+    "needs_gradient",
     "numbers_of_channels",
     "refuse_forward_mode",
 ]
 
+inside_transforms = torch._C._are_functorch_transforms_active  # of torch.func
 
-def refuse_forward_mode(
-    tensors: Iterable[Tensor | None], reference: str = "lrcn_fast.reference.lstm"
-) -> None:
+
+def is_transformed() -> bool:
+    """Return whether the call is inside a transform of torch.func or a level of forward mode."""
+    return inside_transforms() or forward_ad._current_level >= 0
+
+
+def needs_gradient(tensors: Iterable[Tensor | None]) -> bool:
+    """Return whether one of the tensors may need a gradient.
+
+    Inside torch.func no tensor tells of the gradients that are taken outside of a vmap.
+    """
+    if not torch.is_grad_enabled():
+        return False
+    return any(x is not None and x.requires_grad for x in tensors) or inside_transforms()
+
+
+def refuse_forward_mode(tensors: Iterable[Tensor | None], reference: str) -> None:
     """Raise where forward-mode differentiation reaches an operator that would drop the tangent.
 
     Args:
@@ -143,10 +161,17 @@ def check_lengths(lengths: object, batch: int, steps: int, like: Tensor) -> Tens
     if tuple(lengths.shape) != (batch,):
         raise ValueError(f"lengths: expected shape (B,) = ({batch},), got {describe(lengths)}")
     if lengths.device.type == "cpu" and not torch.compiler.is_compiling() and batch > 0:
-        low, high = (int(bound) for bound in torch.aminmax(lengths.to(torch.int64)))
+        low, high = (int(bound) for bound in torch.aminmax(_unmapped(lengths).to(torch.int64)))
         if low < 0 or high > steps:
             raise ValueError(f"lengths: expected values within 0..T = {steps}, got {low}..{high}")
     return lengths.to(device=like.device, dtype=torch.int64)
+
+
+def _unmapped(values: Tensor) -> Tensor:
+    """The values of all elements of a vmap, in which those of one cannot be looked at."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(values):
+        values = torch._C._functorch.get_unwrapped(values)
+    return values
 
 
 def numbers_of_channels(

@@ -7,7 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lrcn_fast._arguments import autocast_dtype, check_floating, check_like, describe
+from lrcn_fast._arguments import (
+    autocast_dtype,
+    check_floating,
+    check_like,
+    describe,
+    is_transformed,
+)
 from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
@@ -171,9 +177,9 @@ def cell_step(
 
 def _reads_weights_once(backend: Backend, weights: Weights, x: Tensor, needs_grad: bool) -> bool:
     """Return whether the operator of decoding steps takes this step, which is inference alone."""
-    # A traced graph is for any number of rows, a subclass has rules of its own (FakeTensor), and
-    # autocast has no rule for the operator.
-    if needs_grad or type(x) is not Tensor or torch.compiler.is_compiling():
+    # A traced graph is for any number of rows, a subclass has rules of its own (FakeTensor), vmap
+    # would run one element after the other, and autocast has no rule for the operator.
+    if needs_grad or type(x) is not Tensor or torch.compiler.is_compiling() or is_transformed():
         return False
     few = 0 < x.shape[0] <= _FEW_ROWS and weights.hr is None and x.device.type == "cpu"
     return few and backend.suffix == "" and autocast_dtype("cpu") is None

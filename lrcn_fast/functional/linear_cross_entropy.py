@@ -60,7 +60,7 @@ def linear_cross_entropy(
     if bias is not None:
         check_like("bias", bias, (words,), "(V,)", hidden)
     _check_targets(targets, hidden, words, ignore_index)
-    refuse_forward_mode((hidden, weight, bias))
+    refuse_forward_mode((hidden, weight, bias), "lrcn_fast.reference.linear_cross_entropy")
     device_type = hidden.device.type
     dtype = autocast_dtype(device_type) or hidden.dtype
     chosen = choose(OpSpec(device_type, dtype, "linear_cross_entropy"), backend)

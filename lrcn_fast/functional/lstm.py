@@ -17,7 +17,8 @@ from lrcn_fast._arguments import (
     check_pair,
     check_recompute_every,
     describe,
-    refuse_forward_mode,
+    is_transformed,
+    needs_gradient,
 )
 from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, recur, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
@@ -75,8 +76,8 @@ def lstm(
         return_cells: also return the last layer's cell states.
         recompute_every: steps k of a window: for the backward keep of each layer its input and the
             states at the borders of windows, and compute the rest of a window anew when its turn
-            comes. None keeps everything, and so does a traced graph (``torch.compile``). Results
-            differ by rounding at most, see docs/numerics.md.
+            comes. None keeps everything, and so do a traced graph (``torch.compile``), torch.func
+            and forward mode. Results differ by rounding at most, see docs/numerics.md.
         backend: a backend's name; None chooses as :mod:`lrcn_fast.backends` says.
 
     Returns:
@@ -119,8 +120,7 @@ def lstm(
     _check_weights(layers, directions, input, hidden, width)
 
     tensors = (input, static, h0, c0, *params)
-    refuse_forward_mode(tensors)
-    needs_grad = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
+    needs_grad = needs_gradient(tensors)
     output = input
     if lengths is not None and needs_grad:
         output = _zero_past(lengths, input, batch_first)
@@ -143,6 +143,8 @@ def lstm(
     single = steps == 1 and lengths is None and not torch.compiler.is_exporting()
     drops = dropout > 0 and training
     recomputes = recompute_every is not None and needs_grad and not torch.compiler.is_compiling()
+    # torch's checkpoints know neither of torch.func nor of tangents.
+    recomputes = recomputes and not is_transformed()
     window = 0
     if num_layers > 1 and not (recomputes or single or drops or bidirectional or proj_size):
         window = choose_window(runs, input)
@@ -209,9 +211,7 @@ def lstm_cell(
     for name, state in (("hx[0]", h0), ("hx[1]", c0)):
         if state is not None:
             check_like(name, state, (batch, hidden), "(B, H)", input)
-    refuse_forward_mode((input, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh))
-    tensors = (input, h0, c0, weight_ih, weight_hh, bias_ih)
-    needs_grad = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
+    needs_grad = needs_gradient((input, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh))
     chosen = _choose(input, hidden, 0, backend)
     return cell_step(chosen, weights, input, h0, c0, None, needs_grad)
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map
+
+from lrcn_fast.ops._autograd import autograd_kernel, pulled_back, save_arguments
+from lrcn_fast.ops._vmap import Rows, vmap_rule
 
 __all__ = [
     "Half",
@@ -29,19 +31,21 @@ def define(
     fake: Callable[..., Any],
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
+    ordinary: Callable[..., Any] | None = None,
+    vmap: Callable[..., Any] | None = None,
     autocast: bool = True,
 ) -> None:
-    """Define an operator with its fake kernel, its gradient and its rule under autocast.
+    """Define an operator with its fake kernel, its derivatives and its rule under autocast.
 
     Args:
+        setup_context, backward, ordinary: see :func:`lrcn_fast.ops._autograd.autograd_kernel`.
+        vmap: as ``torch.library.register_vmap`` takes it; None for torch's own loop.
         autocast: whether autocast casts the arguments; else the operator follows their dtype.
     """
     _define(name, signature, fake)
-    if "Tensor[]" in signature:
-        _register_vmap(name)
-    torch.library.register_autograd(
-        f"{_NAMESPACE}::{name}", backward, setup_context=setup_context, lib=_library
-    )
+    _register_autograd(name, backward, setup_context, ordinary)
+    if vmap is not None:
+        torch.library.register_vmap(f"{_NAMESPACE}::{name}", vmap, lib=_library)
     if autocast:
         _register_autocast(name, "cpu", "AutocastCPU")
         _register_autocast(name, "cuda", "AutocastCUDA")
@@ -56,11 +60,14 @@ class Half:
         fake: the shapes of its results.
         implementations: functions for every device by the suffix of the operator that each is; the
             one without a suffix gets its kernels from the extension.
+        rows: of its arguments and its results, see :mod:`lrcn_fast.ops._vmap`; None for torch's own
+            loop over what vmap maps.
     """
 
     signature: str
     fake: Callable[..., Any]
     implementations: Mapping[str, Callable[..., Any]]
+    rows: tuple[Rows, Rows] | None = None
 
 
 def define_both(
@@ -70,17 +77,21 @@ def define_both(
     *,
     setup_context: Callable[..., None],
     gradient: Callable[..., Any],
+    differentiable: bool = False,
     autocast: bool = True,
 ) -> None:
     """Define ``{name}_forward`` and ``{name}_backward``, without and with each of the suffixes.
 
     Args:
         gradient: takes the backward operator to call, then what autograd passes (ctx, grads ..).
+        differentiable: whether the reference is made of ordinary operations and all its results
+            have gradients: second derivatives and forward mode differentiate it in the place of
+            whichever half. Else there are none.
         autocast: as in :func:`define`.
     """
     for suffix in ("", *forward.implementations):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
-        _define_backward(backward_name, backward, f"lrcn_fast.reference.{name}")
+        _define_backward(backward_name, backward, differentiable, f"lrcn_fast.reference.{name}")
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
         define(
             forward_name,
@@ -88,8 +99,10 @@ def define_both(
             fake=forward.fake,
             setup_context=setup_context,
             backward=functools.partial(gradient, operator),
+            ordinary=forward.implementations["_reference"] if differentiable else None,
             autocast=autocast,
         )
+        _register_rows(forward_name, forward)
         if suffix:
             implement(forward_name, forward.implementations[suffix])
             implement(backward_name, backward.implementations[suffix])
@@ -103,23 +116,35 @@ def define_undifferentiable(name: str, operator: Half) -> None:
         implement(name + suffix, function)
 
 
-def define_inference(name: str, operator: Half) -> None:
-    """Define an operator without a gradient, without and with each of the suffixes."""
+def define_inference(name: str, operator: Half, *, differentiable: bool = False) -> None:
+    """Define an operator without a gradient, without and with each of the suffixes.
+
+    Args:
+        differentiable: whether forward mode differentiates the reference in its place.
+    """
     define_undifferentiable(name, operator)
     for suffix in ("", *operator.implementations):
         _refuse_gradient(
             name + suffix,
             "it is for inference and has no gradient; call it under torch.no_grad()",
+            operator.implementations["_reference"] if differentiable else None,
         )
 
 
-def implement(name: str, function: Callable[..., Any]) -> None:
-    """Register an implementation for every device."""
-    _library.impl(name, function, "CompositeExplicitAutograd")
+def implement(
+    name: str, function: Callable[..., Any], key: str = "CompositeExplicitAutograd"
+) -> None:
+    """Register an implementation, for every device unless another dispatch key is given."""
+    _library.impl(name, function, key)
 
 
-def _define_backward(name: str, half: Half, reference: str) -> None:
+def _define_backward(name: str, half: Half, differentiable: bool, reference: str) -> None:
     _define(name, half.signature, half.fake)
+    _register_rows(name, half)
+    if differentiable:
+        ordinary = half.implementations["_reference"]
+        _register_autograd(name, pulled_back(ordinary), save_arguments, ordinary)
+        return
     _refuse_gradient(
         name,
         "second derivatives are not implemented; "
@@ -127,36 +152,38 @@ def _define_backward(name: str, half: Half, reference: str) -> None:
     )
 
 
-def _refuse_gradient(name: str, reason: str) -> None:
+def _refuse_gradient(name: str, reason: str, ordinary: Callable[..., Any] | None = None) -> None:
     def backward(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(f"lrcn_fast::{name}: {reason}")
 
-    torch.library.register_autograd(f"{_NAMESPACE}::{name}", backward, lib=_library)
+    _register_autograd(name, backward, None, ordinary)
+
+
+def _register_autograd(
+    name: str,
+    backward: Callable[..., Any],
+    setup_context: Callable[..., None] | None,
+    ordinary: Callable[..., Any] | None,
+) -> None:
+    kernel = autograd_kernel(
+        getattr(torch.ops.lrcn_fast, name).default,
+        backward=backward,
+        setup_context=setup_context,
+        ordinary=ordinary,
+    )
+    _library.impl(name, kernel, "Autograd", with_keyset=True)
+
+
+def _register_rows(name: str, half: Half) -> None:
+    if half.rows is None:
+        return
+    rule = vmap_rule(getattr(torch.ops.lrcn_fast, name).default, *half.rows)
+    torch.library.register_vmap(f"{_NAMESPACE}::{name}", rule, lib=_library)
 
 
 def _define(name: str, signature: str, fake: Callable[..., Any]) -> None:
     _library.define(name + signature, tags=(torch.Tag.pt2_compliant_tag,))
     torch.library.register_fake(f"{_NAMESPACE}::{name}", fake, lib=_library)
-
-
-def _register_vmap(name: str) -> None:
-    """Torch's own loop over the batch, which it has not for operators that take lists."""
-    operator = getattr(torch.ops.lrcn_fast, name).default
-
-    def element(value: Any, dim: Any, n: int) -> Any:
-        if isinstance(value, list | tuple):
-            return [element(*pair, n) for pair in zip(value, dim, strict=True)]
-        return value if dim is None else value.select(dim, n)
-
-    def rule(info: Any, dims: Any, *args: Any) -> Any:
-        results = [
-            operator(*(element(*pair, n) for pair in zip(args, dims, strict=True)))
-            for n in range(info.batch_size)
-        ]
-        stacked = tree_map(lambda *tensors: torch.stack(tensors), *results)
-        return stacked, tree_map(lambda _: 0, stacked)
-
-    torch.library.register_vmap(f"{_NAMESPACE}::{name}", rule, lib=_library)
 
 
 def _register_autocast(name: str, device_type: str, key: str) -> None:

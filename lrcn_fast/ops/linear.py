@@ -96,7 +96,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     input, weight = ctx.saved_tensors
-    needs_input, needs_weight, needs_bias = ctx.needs_input_grad
+    needs_input, needs_weight, needs_bias = ctx.needs_input_grad[:3]
     rows = grad.reshape(-1, grad.shape[-1])
     grad_input = project(grad, weight.t()) if needs_input else None
     grad_weight = None
@@ -105,11 +105,32 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Ten
     return grad_input, grad_weight, rows.sum(0) if needs_bias else None
 
 
+def _vmap(
+    info: Any, dims: tuple[int | None, ...], input: Tensor, weight: Tensor, bias: Tensor | None
+) -> tuple[Tensor, int]:
+    """One product where the weight is shared, else one for each element."""
+    input_dim, weight_dim, bias_dim = dims
+    if input_dim is not None:
+        input = input.movedim(input_dim, 0)
+    if weight_dim is None and bias_dim is None:
+        return project(input, weight, bias), 0
+    if weight_dim is not None:
+        weight = weight.movedim(weight_dim, 0)
+    rows = input.reshape(*input.shape[: 0 if input_dim is None else 1], -1, input.shape[-1])
+    product = rows @ weight.mT
+    if bias is not None:
+        product = product + (bias if bias_dim is None else bias.movedim(bias_dim, 0).unsqueeze(1))
+    inner = input.shape[:-1] if input_dim is None else input.shape[1:-1]
+    return product.reshape(info.batch_size, *inner, weight.shape[-2]), 0
+
+
 _library.define(
     "linear",
     "(Tensor input, Tensor weight, Tensor? bias) -> Tensor",
     fake=_fake,
     setup_context=_setup_context,
     backward=_backward,
+    ordinary=functional.linear,
+    vmap=_vmap,
 )
 _library.implement("linear", _linear)

@@ -16,10 +16,21 @@ import torch
 from torch import Tensor
 
 from lrcn_fast import reference
+from lrcn_fast._arguments import is_transformed
 from lrcn_fast.ops import _library
-from lrcn_fast.ops.linear import weight_gradient
+from lrcn_fast.ops._autograd import pull_back
+from lrcn_fast.ops.linear import project, weight_gradient
 
-__all__ = ["Saved", "fake_backward", "fake_forward", "gradients"]
+__all__ = [
+    "BACKWARD_ROWS",
+    "FORWARD_ROWS",
+    "Saved",
+    "fake_backward",
+    "fake_forward",
+    "gradients",
+    "inject",
+    "plus",
+]
 
 _FORWARD = (
     "(Tensor gates, Tensor weight_hh, Tensor? weight_hr, Tensor? static_gates, Tensor? h0, "
@@ -33,6 +44,10 @@ _BACKWARD = (
     "Tensor? cont, Tensor? lengths, bool reverse, bool batch_first, int tf32=0) "
     "-> (Tensor grad_gates, Tensor grad_h0, Tensor grad_c0, Tensor grad_hidden)"
 )
+
+# See _vmap: 1 in sequences, 0 in states and lengths, None in weights.
+FORWARD_ROWS = ((1, None, None, 0, 0, 0, 1, 0), (1, 0, 0, 1, 1))
+BACKWARD_ROWS = ((1, 0, 0, 1, 1, 1, None, None, 0, 1, 0), (1, 0, 0, 1))
 
 
 def fake_forward(
@@ -120,8 +135,6 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     )
     ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = options
     ctx.set_materialize_grads(False)
-    # Saved for the backward alone.
-    ctx.mark_non_differentiable(activations)
 
 
 def _previous_states(
@@ -158,6 +171,11 @@ def _previous_states(
     return torch.where(carried.unsqueeze(2), previous, torch.zeros_like(previous))
 
 
+def _rows(sequence: Tensor) -> Tensor:
+    """(T*B, N) of (T, B, N); not flatten, for which a gradient in batches has no rule."""
+    return sequence.reshape(-1, sequence.shape[2])
+
+
 def _gradient_at_weight_hh(
     grad_gates: Tensor,
     states: Tensor,
@@ -170,12 +188,57 @@ def _gradient_at_weight_hh(
     if cont is None and lengths is None and not batch_first:
         # The shifted states are a slice: no copy of the sequence is needed.
         steps = states.shape[0]
-        current = grad_gates.narrow(0, 0 if reverse else 1, steps - 1).flatten(0, 1)
-        previous = states.narrow(0, 1 if reverse else 0, steps - 1).flatten(0, 1)
-        grad = weight_gradient(current, previous)
-        return grad if h0 is None else grad.addmm_(grad_gates[-1 if reverse else 0].t(), h0)
+        current = grad_gates.narrow(0, 0 if reverse else 1, steps - 1)
+        previous = states.narrow(0, 1 if reverse else 0, steps - 1)
+        grad = weight_gradient(_rows(current), _rows(previous))
+        if h0 is None:
+            return grad
+        first = grad_gates[-1 if reverse else 0].t()
+        # vmap has no rule for the product in place, which needs no second buffer.
+        return grad + first @ h0 if is_transformed() else grad.addmm_(first, h0)
     previous = _previous_states(states, h0, cont, lengths, reverse, batch_first)
-    return weight_gradient(grad_gates.flatten(0, 1), previous.flatten(0, 1))
+    return weight_gradient(_rows(grad_gates), _rows(previous))
+
+
+class Injected(NamedTuple):
+    """What a second derivative sends through the activations of a scan, into the steps' gates."""
+
+    gates: Tensor  # (T, B, 4H)
+    output: Tensor  # (T, B, P), by way of the recurrent products
+    h0: Tensor | None  # (B, P), in the same way
+
+
+def inject(
+    saved: Saved, reverse: bool, batch_first: bool, needs_h0: bool, grad_activations: Tensor | None
+) -> Injected | None:
+    """Return what has to be added for the gradients at activated gates (T, B, 4H); None for none.
+
+    ``lstm_backward`` takes no such gradients. They go to the gates by themselves, and from there to
+    the states that the steps read, whose gradients it takes.
+    """
+    if grad_activations is None:
+        return None
+    at_gates = grad_activations * reference.gate_slopes(saved.activations)
+    if saved.lengths is not None:
+        valid = reference.valid_steps(saved.lengths, at_gates.shape[1 if batch_first else 0])
+        inside = valid.transpose(0, 1) if batch_first else valid
+        at_gates = torch.where(inside, at_gates, torch.zeros_like(at_gates))
+    at_previous = project(at_gates, saved.weight_hh.t())
+    rows = (saved.cont, saved.lengths, reverse, batch_first)
+    sources = [saved.states]
+    if saved.h0 is not None and needs_h0:
+        sources.append(saved.h0)
+
+    def previous(states: Tensor, h0: Tensor | None = saved.h0) -> Tensor:
+        return _previous_states(states, h0, *rows)
+
+    at_output, *at_h0 = pull_back(previous, sources, [at_previous])
+    assert at_output is not None
+    return Injected(at_gates, at_output, at_h0[0] if at_h0 else None)
+
+
+def plus(grad: Tensor | None, other: Tensor) -> Tensor:
+    return other if grad is None else grad + other
 
 
 def gradients(
@@ -184,6 +247,7 @@ def gradients(
     reverse: bool,
     batch_first: bool,
     at_scan: Sequence[Tensor],
+    injected: Injected | None,
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients at the first six arguments of ``lstm_forward``.
 
@@ -193,8 +257,12 @@ def gradients(
         reverse: as given to the forward.
         batch_first: as given to the forward.
         at_scan: what ``lstm_backward`` returned.
+        injected: by a second derivative, and already in the gradient at the output.
     """
     grad_gates, grad_h0, grad_c0, grad_hidden = at_scan
+    if injected is not None:
+        grad_gates = grad_gates + injected.gates
+        grad_h0 = grad_h0 if injected.h0 is None else grad_h0 + injected.h0
     _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0 = needs
     grad_hh = grad_hr = None
     if needs_hh:
@@ -203,7 +271,7 @@ def gradients(
         )
     if needs_hr:
         unprojected = saved.activations[..., -saved.cells.shape[2] :] * saved.cells.tanh()
-        grad_hr = weight_gradient(grad_hidden.flatten(0, 1), unprojected.flatten(0, 1))
+        grad_hr = weight_gradient(_rows(grad_hidden), _rows(unprojected))
     return (
         grad_gates,
         grad_hh,
@@ -225,11 +293,15 @@ def _gradient(
 ) -> tuple[Tensor | None, ...]:
     saved = Saved(*ctx.saved_tensors)
     saved.check("lstm_forward")
+    options = (ctx.reverse, ctx.batch_first)
+    injected = inject(saved, *options, ctx.needs_input_grad[4], grad_activations)
+    if injected is not None:
+        grad_output = plus(grad_output, injected.output)
     grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
     kept = (saved.activations, saved.cells, saved.weight_hh, saved.weight_hr, saved.c0)
-    options = (ctx.reverse, ctx.batch_first)
     at_scan = backward(*grads, *kept, saved.cont, saved.lengths, *options, ctx.tf32)
-    return (*gradients(ctx.needs_input_grad[:6], saved, *options, at_scan), *[None] * 7)
+    found = gradients(ctx.needs_input_grad[:6], saved, *options, at_scan, injected)
+    return (*found, *[None] * 7)
 
 
 def _reference_forward(*arguments: Any) -> tuple[Tensor, ...]:
@@ -258,12 +330,15 @@ _library.define_both(
         _FORWARD,
         fake_forward,
         {"_triton": _triton_forward, "_reference": _reference_forward},
+        FORWARD_ROWS,
     ),
     _library.Half(
         _BACKWARD,
         fake_backward,
         {"_triton": _triton_backward, "_reference": _reference_backward},
+        BACKWARD_ROWS,
     ),
     setup_context=_setup_context,
     gradient=_gradient,
+    differentiable=True,
 )

@@ -42,8 +42,6 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     _, c, activations = output
     ctx.save_for_backward(activations, c, inputs[1])
     ctx.set_materialize_grads(False)
-    # Saved for the backward alone.
-    ctx.mark_non_differentiable(activations)
 
 
 def _gradient(
@@ -53,7 +51,10 @@ def _gradient(
     grad_c: Tensor | None,
     grad_activations: Tensor | None,
 ) -> tuple[Tensor | None, Tensor | None]:
-    grad_gates, grad_c0 = backward(grad_h, grad_c, *ctx.saved_tensors)
+    activations, c, c0 = ctx.saved_tensors
+    grad_gates, grad_c0 = backward(grad_h, grad_c, activations, c, c0)
+    if grad_activations is not None:  # from the second derivative alone
+        grad_gates = grad_gates + grad_activations * reference.gate_slopes(activations)
     return grad_gates, grad_c0 if ctx.needs_input_grad[1] else None
 
 
@@ -75,12 +76,15 @@ _library.define_both(
         _FORWARD,
         _fake_forward,
         {"_triton": _triton_forward, "_reference": reference.lstm_cell_forward},
+        rows=((0, 0), (0, 0, 0)),
     ),
     _library.Half(
         _BACKWARD,
         _fake_backward,
         {"_triton": _triton_backward, "_reference": reference.lstm_cell_backward},
+        rows=((0, 0, 0, 0, 0), (0, 0)),
     ),
     setup_context=_setup_context,
     gradient=_gradient,
+    differentiable=True,
 )

@@ -5,13 +5,24 @@ of them as the plan says. Each is what ``lstm_forward`` makes of it alone. See
 :mod:`lrcn_fast.reference.lstm_scans` for the lists.
 """
 
+import functools
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lrcn_fast import reference
 from lrcn_fast.ops import _library
-from lrcn_fast.ops.lstm import Saved, fake_backward, fake_forward, gradients
+from lrcn_fast.ops.lstm import (
+    BACKWARD_ROWS,
+    FORWARD_ROWS,
+    Saved,
+    fake_backward,
+    fake_forward,
+    gradients,
+    inject,
+    plus,
+)
 from lrcn_fast.reference.lstm_scans import lists_of, tensor_at
 
 __all__: list[str] = []
@@ -72,8 +83,6 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[list[Tensor]
     ctx.save_for_backward(*(tensor for saved in scans for tensor in saved))
     ctx.given = [len(x) for x in inputs[:8]]
     ctx.set_materialize_grads(False)
-    # Saved for the backward alone.
-    ctx.mark_non_differentiable(*activations)
 
 
 def _gradient(backward: Any, ctx: Any, *grads: list[Tensor | None]) -> tuple[Any, ...]:
@@ -88,14 +97,25 @@ def _gradient(backward: Any, ctx: Any, *grads: list[Tensor | None]) -> tuple[Any
             return []
         return [none if tensor is None else tensor for tensor in tensors]
 
+    needs = [
+        [bool(need) and need[n] for need in ctx.needs_input_grad[:6]] for n in range(len(scans))
+    ]
+    injected = [
+        inject(saved, reverse, ctx.batch_first, need[4], grad)
+        for saved, reverse, need, grad in zip(scans, ctx.reverse, needs, grads[4], strict=True)
+    ]
+    at_output = [
+        grad if more is None else plus(grad, more.output)
+        for grad, more in zip(grads[0], injected, strict=True)
+    ]
     names = ("activations", "cells", "weight_hh", "weight_hr", "c0", "cont", "lengths")
     kept = [listed([getattr(saved, name) for saved in scans]) for name in names]
-    at_scans = backward(*map(listed, grads[:4]), *kept, ctx.reverse, ctx.batch_first, ctx.tf32)
+    lists = [at_output, *grads[1:4]]
+    at_scans = backward(*map(listed, lists), *kept, ctx.reverse, ctx.batch_first, ctx.tf32)
     found = []
     for n, (saved, reverse) in enumerate(zip(scans, ctx.reverse, strict=True)):
-        needs = [bool(need) and need[n] for need in ctx.needs_input_grad[:6]]
         at_scan = [results[n] for results in at_scans]
-        found.append(gradients(needs, saved, reverse, ctx.batch_first, at_scan))
+        found.append(gradients(needs[n], saved, reverse, ctx.batch_first, at_scan, injected[n]))
     by_argument = [
         list(column) if given else [] for column, given in zip(zip(*found, strict=True), ctx.given)
     ]
@@ -111,10 +131,28 @@ def _reference_backward(*arguments: Any) -> tuple[list[Tensor], ...]:
     return reference.lstm_scans_backward(*arguments[:13])
 
 
+def _each_backward(suffix: str, *arguments: Any) -> tuple[list[Tensor], ...]:
+    operator = getattr(torch.ops.lrcn_fast, f"lstm_backward{suffix}")
+    *lists, reverse, batch_first, tf32 = arguments
+    return lists_of(
+        [
+            operator(*(tensor_at(tensors, n) for tensors in lists), backwards, batch_first, tf32)
+            for n, backwards in enumerate(reverse)
+        ]
+    )
+
+
 _library.define_both(
     "lstm_scans",
-    _library.Half(_FORWARD, _fake_forward, {"_reference": _reference_forward}),
-    _library.Half(_BACKWARD, _fake_backward, {"_reference": _reference_backward}),
+    _library.Half(_FORWARD, _fake_forward, {"_reference": _reference_forward}, FORWARD_ROWS),
+    _library.Half(_BACKWARD, _fake_backward, {"_reference": _reference_backward}, BACKWARD_ROWS),
     setup_context=_setup_context,
     gradient=_gradient,
+    differentiable=True,
 )
+
+# Autograd's gradients in batches map operators over tensors, but not those over lists.
+for _suffix in ("", "_reference"):
+    _library.implement(
+        f"lstm_scans_backward{_suffix}", functools.partial(_each_backward, _suffix), "Batched"
+    )

@@ -30,4 +30,5 @@ def _triton(*arguments: Any) -> tuple[Tensor, ...]:
 _library.define_inference(
     "lstm_step",
     _library.Half(_SIGNATURE, _fake, {"_triton": _triton, "_reference": reference.lstm_step}),
+    differentiable=True,
 )

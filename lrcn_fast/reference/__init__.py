@@ -8,8 +8,8 @@ from lrcn_fast.reference.conv_frames import conv_frames
 from lrcn_fast.reference.cross_entropy import cross_entropy
 from lrcn_fast.reference.frames_to_input import frames_to_input
 from lrcn_fast.reference.linear_cross_entropy import linear_cross_entropy
-from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward
-from lrcn_fast.reference.lstm_cell import lstm_cell_backward, lstm_cell_forward
+from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward, valid_steps
+from lrcn_fast.reference.lstm_cell import gate_slopes, lstm_cell_backward, lstm_cell_forward
 from lrcn_fast.reference.lstm_scans import lstm_scans_backward, lstm_scans_forward
 from lrcn_fast.reference.lstm_step import lstm_step
 from lrcn_fast.reference.relu_max_pool_lrn import (
@@ -23,6 +23,7 @@ __all__ = [
     "conv_frames",
     "cross_entropy",
     "frames_to_input",
+    "gate_slopes",
     "linear_cross_entropy",
     "lstm",
     "lstm_backward",
@@ -35,5 +36,6 @@ __all__ = [
     "relu_max_pool_lrn",
     "relu_max_pool_lrn_backward",
     "relu_max_pool_lrn_forward",
+    "valid_steps",
     "vocabulary_top_k",
 ]

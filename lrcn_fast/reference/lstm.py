@@ -16,11 +16,14 @@ from torch.nn.functional import linear
 from lrcn_fast.reference.lstm_cell import activate, compute_dtype, gate_gradients
 
 
-def _valid(lengths: Tensor | None, steps: int) -> Tensor | None:
-    """Mask (T, B, 1) of the steps inside each row's length; None when every step is."""
-    if lengths is None:
-        return None
+def valid_steps(lengths: Tensor, steps: int) -> Tensor:
+    """Mask (T, B, 1) of the steps inside each row's length."""
     return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
+
+
+def _valid(lengths: Tensor | None, steps: int) -> Tensor | None:
+    """The same, None when every step is valid."""
+    return None if lengths is None else valid_steps(lengths, steps)
 
 
 def _carries(cont: Tensor | None, valid: Tensor | None, reverse: bool) -> Tensor | None:

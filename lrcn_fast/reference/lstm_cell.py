@@ -18,6 +18,12 @@ def activate(gates: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
 
 
+def gate_slopes(activations: Tensor) -> Tensor:
+    """Derivatives (.., 4H) of the activated gates (.., 4H) by their pre-activations."""
+    i, f, g, o = activations.chunk(4, dim=-1)
+    return torch.cat([i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)], dim=-1)
+
+
 def lstm_cell_forward(gates: Tensor, c0: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """One pointwise LSTM step.
 

@@ -128,10 +128,3 @@ def test_no_grad_and_inference_mode() -> None:
     with torch.inference_mode():
         output = module(x)[0]
         assert output.is_inference() and torch.equal(output, expected)
-
-
-def test_second_derivatives_raise_instead_of_being_wrong() -> None:
-    module, x = lrcn_fast.LSTM(2, 2), torch.randn(3, 1, 2, requires_grad=True)
-    (grad,) = torch.autograd.grad(module(x)[0].sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError):
-        grad.sum().backward()

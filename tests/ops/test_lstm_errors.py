@@ -165,17 +165,3 @@ def test_nothing_hidden_backward(hidden: int, width: int) -> None:
     weights = [torch.zeros(4 * hidden, width), torch.zeros(width, hidden) if hidden else None]
     with pytest.raises(ERRORS, match="activations|cells|weight_hh|weight_hr"):
         OPS.lstm_backward(*grads, *saved, *weights, None, None, None, False, False)
-
-
-@pytest.mark.parametrize("suffix", ["", "_reference"])
-def test_gradient_through_the_activations(suffix: str) -> None:
-    """They are saved for the backward, and say that they take no gradient."""
-    tensors, gates = problem(), torch.randn(3, 8, requires_grad=True)
-    tensors.gates.requires_grad_()
-    for *states, activations in (
-        getattr(OPS, f"lstm_forward{suffix}")(*tensors.forward_arguments(), True, True),
-        getattr(OPS, f"lstm_cell_forward{suffix}")(gates, None),
-    ):
-        assert all(state.requires_grad for state in states) and not activations.requires_grad
-        with pytest.raises(RuntimeError, match="does not require grad"):
-            activations.sum().backward()

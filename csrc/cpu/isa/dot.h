@@ -2,7 +2,7 @@
 
 #include "lanes.h"
 #include "layout.h"
-#include "storage.h"
+#include "operand.h"
 #include "tile.h"
 
 // Products of a few rows with a weight matrix as it lies in memory, row by row: sums run along the depth in the
@@ -32,46 +32,9 @@ inline __attribute__((always_inline)) void sum_lanes(const Vec<C> (&sums)[4], C*
   }
 }
 
-// What the rows are copied as: the type that is computed in, unless there are products of the stored type itself.
-template <class S>
-struct OperandOf {
-  using Type = Compute<S>;
-};
-#if defined(__AVX512BF16__)
-template <>
-struct OperandOf<BFloat16> {
-  using Type = BFloat16;
-};
-#endif
-template <class S>
-using Operand = typename OperandOf<S>::Type;
-
 // Terms of each of kLanes<Compute<S>> sums that one instruction adds.
 template <class S>
 inline constexpr int64_t kDotStep = LRCN_VECTOR_BYTES / static_cast<int64_t>(sizeof(Operand<S>));
-
-template <class S>
-inline Vec<Compute<S>> load_terms(const S* source) {
-  return load(source);
-}
-template <class S>
-inline Vec<Compute<S>> load_terms(const S* source, int64_t count) {
-  return load(source, count);
-}
-template <class V>
-inline void add_products(V& sum, const V& values, const V& weights) {
-  sum += values * weights;
-}
-#if defined(__AVX512BF16__)
-inline __m512bh load_terms(const BFloat16* source) { return load_raw<__m512bh>(source); }
-inline __m512bh load_terms(const BFloat16* source, int64_t count) {
-  return reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << count) - 1), source));
-}
-// Two products for each sum.
-inline void add_products(Vec<float>& sum, const __m512bh& values, const __m512bh& weights) {
-  sum = reinterpret_cast<Vec<float>>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), values, weights));
-}
-#endif
 
 // Terms of a sum that are added before the next row of the weight is begun: what a tile reads of its rows then stays in
 // the first-level cache from one tile to the next.

@@ -2,6 +2,7 @@
 
 #include "activation.h"
 #include "layout.h"
+#include "tile_bf16.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 
@@ -13,6 +14,7 @@ template <class S>
 class BackwardJob {
  public:
   using C = Compute<S>;
+  using Term = Operand<S>;
 
   BackwardJob(const LstmBackward& args, void* memory)
       : args_(args),
@@ -21,22 +23,23 @@ class BackwardJob {
         projected_(args.shape.projected),
         projects_(args.shape.weight_hr != nullptr),
         state_panels_(panels_for<C>(projected_)),
-        unit_panels_(panels_for<C>(hidden_)) {
+        unit_panels_(panels_for<C>(hidden_)),
+        state_stride_(padded_depth<S>(projected_)) {
     Workspace workspace(memory);
     order_ = RowOrder::take(workspace, shape_);
-    weights_ = workspace.take<C>(state_panels_ * 4 * hidden_ * kPanelWidth<C>);
-    projection_ = workspace.take<C>(projects_ ? unit_panels_ * projected_ * kPanelWidth<C> : 0);
-    grad_gates_[0] = workspace.take<C>(shape_.batch * 4 * hidden_);
-    grad_gates_[1] = workspace.take<C>(shape_.batch * 4 * hidden_);
+    weights_ = workspace.take<Term>(state_panels_ * panel_size<S>(4 * hidden_));
+    projection_ = workspace.take<Term>(projects_ ? unit_panels_ * panel_size<S>(projected_) : 0);
+    grad_gates_[0] = workspace.take<Term>(shape_.batch * 4 * hidden_);
+    grad_gates_[1] = workspace.take<Term>(shape_.batch * 4 * hidden_);
     grad_cell_ = workspace.take<C>(shape_.batch * hidden_);
-    grad_state_ = workspace.take<C>(projects_ ? shape_.batch * projected_ : 0);
+    grad_state_ = workspace.take<Term>(projects_ ? shape_.batch * state_stride_ : 0);
     bytes_ = workspace.used();
   }
 
   size_t workspace_bytes() const { return bytes_; }
 
   void run(const Parallel& parallel) {
-    const int64_t weight_bytes = state_panels_ * 4 * hidden_ * kPanelWidth<C> * static_cast<int64_t>(sizeof(C));
+    const int64_t weight_bytes = state_panels_ * panel_size<S>(4 * hidden_) * static_cast<int64_t>(sizeof(Term));
     cut_ = cut_for(parallel.threads, shape_.batch, state_panels_, weight_bytes);
     deal_rows(shape_, cut_.groups, order_.row, order_.first);
     parallel.run(state_panels_ + (projects_ ? unit_panels_ : 0), pack, this);
@@ -52,11 +55,11 @@ class BackwardJob {
     for (int64_t p = begin; p < end; ++p) {
       if (p < job.state_panels_) {
         pack_panel(static_cast<const S*>(job.shape_.weight_hh), 4 * job.hidden_, job.projected_, p,
-                   job.weights_ + p * 4 * job.hidden_ * kPanelWidth<C>);
+                   job.weights_ + p * panel_size<S>(4 * job.hidden_));
       } else {
         const int64_t index = p - job.state_panels_;
         pack_panel(static_cast<const S*>(job.shape_.weight_hr), job.projected_, job.hidden_, index,
-                   job.projection_ + index * job.projected_ * kPanelWidth<C>);
+                   job.projection_ + index * panel_size<S>(job.projected_));
       }
     }
   }
@@ -68,6 +71,7 @@ class BackwardJob {
     for (int64_t place = begin; place < end; ++place) {
       fill_zero(job.grad_gates_[0], place * 4 * hidden, (place + 1) * 4 * hidden);
       fill_zero(job.grad_gates_[1], place * 4 * hidden, (place + 1) * 4 * hidden);
+      if (job.projects_) fill_zero(job.grad_state_ + place * job.state_stride_, job.projected_, job.state_stride_);
       const S* grad_c_n = static_cast<const S*>(job.args_.grad_c_n);
       for (int64_t k = 0; k < hidden; k += kLanes<C>) {
         Vec<C> value = grad_c_n == nullptr ? Vec<C>{} : load(grad_c_n + job.order_.row[place] * hidden + k, hidden - k);
@@ -102,8 +106,8 @@ class BackwardJob {
   void retreat(int64_t t, int64_t step, int64_t first, int64_t valid_end, int64_t begin, int64_t end) {
     const int64_t depth = step == 0 ? 0 : 4 * hidden_;
     for (int64_t p = begin; p < end; ++p) {
-      const C* panel = weights_ + p * 4 * hidden_ * kPanelWidth<C>;
-      for_each_tile(first, valid_end, grad_gates_[step & 1], 4 * hidden_, [&](const TilePlaces<C>& tile) {
+      const Term* panel = weights_ + p * panel_size<S>(4 * hidden_);
+      for_each_tile(first, valid_end, grad_gates_[step & 1], 4 * hidden_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
           Sums<C, R> sums = multiply<C, R>(tile.source, depth, panel);
@@ -117,8 +121,8 @@ class BackwardJob {
 
   void unproject(int64_t t, int64_t step, int64_t first, int64_t valid_end, int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      const C* panel = projection_ + p * projected_ * kPanelWidth<C>;
-      for_each_tile(first, valid_end, grad_state_, projected_, [&](const TilePlaces<C>& tile) {
+      const Term* panel = projection_ + p * panel_size<S>(projected_);
+      for_each_tile(first, valid_end, grad_state_, state_stride_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
           Sums<C, R> sums = multiply<C, R>(tile.source, projected_, panel);
@@ -130,7 +134,7 @@ class BackwardJob {
   }
 
   template <int R, class Visitor>
-  static void for_each_vector(const TilePlaces<C>& tile, int64_t p, int64_t columns, const Sums<C, R>& sums,
+  static void for_each_vector(const TilePlaces<Term>& tile, int64_t p, int64_t columns, const Sums<C, R>& sums,
                               Visitor&& visit) {
     for (int r = 0; r < R; ++r) {
       for (int q = 0; q < kPanel; ++q) {
@@ -153,7 +157,7 @@ class BackwardJob {
       grad += load(static_cast<const S*>(args_.grad_h_n) + b * projected_ + column, count);
     }
     if (!projects_) return finish_units(t, step, place, column, grad);
-    store(grad_state_ + place * projected_ + column, grad, count);
+    store(grad_state_ + place * state_stride_ + column, grad, count);
     store(static_cast<S*>(args_.grad_hidden) + frame_of(shape_, t, b) * projected_ + column, grad, count);
   }
 
@@ -179,7 +183,7 @@ class BackwardJob {
     const Vec<C> grads[kPanel] = {grad_c * g * i * (1 - i), grad_c * c_prev * f * (1 - f), grad_c * i * (1 - g * g),
                                   grad_h * tanh_c * o * (1 - o)};
     S* grad_gates = static_cast<S*>(args_.grad_gates) + frame * 4 * hidden_ + unit;
-    C* handed_back = grad_gates_[(step + 1) & 1] + place * 4 * hidden_ + unit;
+    Term* handed_back = grad_gates_[(step + 1) & 1] + place * 4 * hidden_ + unit;
     for (int q = 0; q < kPanel; ++q) {
       store(grad_gates + q * hidden_, grads[q], count);
       store(handed_back + q * hidden_, carried ? grads[q] : Vec<C>{}, count);
@@ -199,8 +203,8 @@ class BackwardJob {
   // forward scan, by length for a reverse one.
   void finish(int64_t first, int64_t end_place, int64_t member, int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      const C* panel = weights_ + p * 4 * hidden_ * kPanelWidth<C>;
-      for_each_tile(first, end_place, grad_gates_[0], 4 * hidden_, [&](TilePlaces<C> tile) {
+      const Term* panel = weights_ + p * panel_size<S>(4 * hidden_);
+      for_each_tile(first, end_place, grad_gates_[0], 4 * hidden_, [&](TilePlaces<Term> tile) {
         for (int r = 0; r < tile.count; ++r) {
           const int64_t place = tile.place + r;
           const int64_t steps = shape_.reverse ? length_of(shape_, order_.row[place]) : shape_.steps;
@@ -250,12 +254,13 @@ class BackwardJob {
   const bool projects_;
   const int64_t state_panels_;
   const int64_t unit_panels_;
+  const int64_t state_stride_;
   RowOrder order_;
-  C* weights_;        // (state_panels, 4H, panel width): W_hh itself, its rows are the depth
-  C* projection_;     // (unit_panels, P, panel width)
-  C* grad_gates_[2];  // (B, 4H) by place: handed back to even and odd steps, zero where cont cuts
-  C* grad_cell_;      // (B, H) by place
-  C* grad_state_;     // (B, P) by place
+  Term* weights_;        // (state_panels, 4H, panel width): W_hh itself, its rows are the depth
+  Term* projection_;     // (unit_panels, P, panel width)
+  Term* grad_gates_[2];  // (B, 4H) by place: handed back to even and odd steps, zero where cont cuts
+  C* grad_cell_;         // (B, H) by place
+  Term* grad_state_;     // (B, P) by place
   size_t bytes_;
   Cut cut_;
 };

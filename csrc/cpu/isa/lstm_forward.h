@@ -2,6 +2,7 @@
 
 #include "activation.h"
 #include "layout.h"
+#include "tile_bf16.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
 
@@ -11,6 +12,7 @@ template <class S>
 class ForwardJob {
  public:
   using C = Compute<S>;
+  using Term = Operand<S>;
 
   ForwardJob(const LstmForward& args, void* memory)
       : args_(args),
@@ -19,22 +21,24 @@ class ForwardJob {
         projected_(args.shape.projected),
         projects_(args.shape.weight_hr != nullptr),
         unit_panels_((hidden_ + kLanes<C> - 1) / kLanes<C>),
-        projected_panels_(projects_ ? panels_for<C>(projected_) : 0) {
+        projected_panels_(projects_ ? panels_for<C>(projected_) : 0),
+        state_stride_(padded_depth<S>(projected_)),
+        unit_stride_(padded_depth<S>(hidden_)) {
     Workspace workspace(memory);
     order_ = RowOrder::take(workspace, shape_);
-    weights_ = workspace.take<C>(unit_panels_ * projected_ * kPanelWidth<C>);
-    projection_ = workspace.take<C>(projected_panels_ * hidden_ * kPanelWidth<C>);
-    state_[0] = workspace.take<C>(shape_.batch * projected_);
-    state_[1] = workspace.take<C>(shape_.batch * projected_);
+    weights_ = workspace.take<Term>(unit_panels_ * panel_size<S>(projected_));
+    projection_ = workspace.take<Term>(projected_panels_ * panel_size<S>(hidden_));
+    state_[0] = workspace.take<Term>(shape_.batch * state_stride_);
+    state_[1] = workspace.take<Term>(shape_.batch * state_stride_);
     cell_ = workspace.take<C>(shape_.batch * hidden_);
-    unprojected_ = projects_ ? workspace.take<C>(shape_.batch * hidden_) : nullptr;
+    unprojected_ = projects_ ? workspace.take<Term>(shape_.batch * unit_stride_) : nullptr;
     bytes_ = workspace.used();
   }
 
   size_t workspace_bytes() const { return bytes_; }
 
   void run(const Parallel& parallel) {
-    const int64_t weight_bytes = unit_panels_ * projected_ * kPanelWidth<C> * static_cast<int64_t>(sizeof(C));
+    const int64_t weight_bytes = unit_panels_ * panel_size<S>(projected_) * static_cast<int64_t>(sizeof(Term));
     cut_ = cut_for(parallel.threads, shape_.batch, unit_panels_, weight_bytes);
     deal_rows(shape_, cut_.groups, order_.row, order_.first);
     parallel.run(unit_panels_ + projected_panels_, pack, this);
@@ -60,10 +64,10 @@ class ForwardJob {
     }
     if (unit_panel) {
       pack_transposed_panel(static_cast<const S*>(shape_.weight_hh), projected_, first, valid,
-                            weights_ + index * projected_ * kPanelWidth<C>);
+                            weights_ + index * panel_size<S>(projected_));
     } else {
       pack_transposed_panel(static_cast<const S*>(shape_.weight_hr), hidden_, first, valid,
-                            projection_ + index * hidden_ * kPanelWidth<C>);
+                            projection_ + index * panel_size<S>(hidden_));
     }
   }
 
@@ -81,10 +85,13 @@ class ForwardJob {
     const S* c0 = static_cast<const S*>(args_.c0);
     for (int64_t k = 0; k < projected_; k += kLanes<C>) {
       Vec<C> h = keep && h0 != nullptr ? load(h0 + b * projected_ + k, projected_ - k) : Vec<C>{};
-      store(state_[0] + place * projected_ + k, h, projected_ - k);
-      store(state_[1] + place * projected_ + k, h, projected_ - k);
+      store(state_[0] + place * state_stride_ + k, h, projected_ - k);
+      store(state_[1] + place * state_stride_ + k, h, projected_ - k);
       if (empty) store(static_cast<S*>(args_.h_n) + b * projected_ + k, h, projected_ - k);
     }
+    fill_zero(state_[0] + place * state_stride_, projected_, state_stride_);
+    fill_zero(state_[1] + place * state_stride_, projected_, state_stride_);
+    if (projects_) fill_zero(unprojected_ + place * unit_stride_, hidden_, unit_stride_);
     for (int64_t k = 0; k < hidden_; k += kLanes<C>) {
       Vec<C> c = keep && c0 != nullptr ? load(c0 + b * hidden_ + k, hidden_ - k) : Vec<C>{};
       store(cell_ + place * hidden_ + k, c, hidden_ - k);
@@ -114,8 +121,8 @@ class ForwardJob {
 
   void advance(int64_t t, int64_t step, int64_t first, int64_t valid_end, int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      const C* panel = weights_ + p * projected_ * kPanelWidth<C>;
-      for_each_tile(first, valid_end, state_[step & 1], projected_, [&](const TilePlaces<C>& tile) {
+      const Term* panel = weights_ + p * panel_size<S>(projected_);
+      for_each_tile(first, valid_end, state_[step & 1], state_stride_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
           Sums<C, R> sums = multiply<C, R>(tile.source, projected_, panel);
@@ -155,7 +162,7 @@ class ForwardJob {
     if (scan_ends(shape_, t, b)) store(static_cast<S*>(args_.c_n) + b * hidden_ + unit, c, count);
     store(cell, carried_out(t, b) ? c : Vec<C>{}, count);
     if (projects_) {
-      store(unprojected_ + place * hidden_ + unit, h, count);
+      store(unprojected_ + place * unit_stride_ + unit, h, count);
     } else {
       finish_state(t, step, place, unit, h, count);
     }
@@ -163,8 +170,8 @@ class ForwardJob {
 
   void project(int64_t t, int64_t step, int64_t first, int64_t valid_end, int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      const C* panel = projection_ + p * hidden_ * kPanelWidth<C>;
-      for_each_tile(first, valid_end, unprojected_, hidden_, [&](const TilePlaces<C>& tile) {
+      const Term* panel = projection_ + p * panel_size<S>(hidden_);
+      for_each_tile(first, valid_end, unprojected_, unit_stride_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
           Sums<C, R> sums = multiply<C, R>(tile.source, hidden_, panel);
@@ -186,7 +193,7 @@ class ForwardJob {
     store(static_cast<S*>(args_.output) + frame_of(shape_, t, b) * projected_ + column, h, count);
     if (scan_ends(shape_, t, b)) store(static_cast<S*>(args_.h_n) + b * projected_ + column, h, count);
     const Vec<C> carried = carried_out(t, b) ? rounded<S>(h) : Vec<C>{};
-    store(state_[(step + 1) & 1] + place * projected_ + column, carried, count);
+    store(state_[(step + 1) & 1] + place * state_stride_ + column, carried, count);
   }
 
   // Whether the step that follows t in the scan of row b starts from this one's state.
@@ -219,12 +226,14 @@ class ForwardJob {
   const bool projects_;
   const int64_t unit_panels_;
   const int64_t projected_panels_;
+  const int64_t state_stride_;
+  const int64_t unit_stride_;
   RowOrder order_;
-  C* weights_;      // (unit_panels, P, panel width)
-  C* projection_;   // (projected_panels, H, panel width)
-  C* state_[2];     // (B, P) by place: the carried state of even and odd steps, zero where cont cuts
-  C* cell_;         // (B, H) by place
-  C* unprojected_;  // (B, H) by place
+  Term* weights_;      // (unit_panels, P, panel width)
+  Term* projection_;   // (projected_panels, H, panel width)
+  Term* state_[2];     // (B, P) by place: the carried state of even and odd steps, zero where cont cuts
+  C* cell_;            // (B, H) by place
+  Term* unprojected_;  // (B, H) by place
   size_t bytes_;
   Cut cut_;
 };

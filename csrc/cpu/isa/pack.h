@@ -1,6 +1,6 @@
 #pragma once
 
-#include "storage.h"
+#include "operand.h"
 #include "tile.h"
 
 namespace lrcn_fast::cpu::LRCN_ISA {
@@ -10,17 +10,39 @@ inline int64_t panels_for(int64_t columns) {
   return (columns + kPanelWidth<C> - 1) / kPanelWidth<C>;
 }
 
-// Panel p of a matrix whose rows are the depth: panel[k][lane] = matrix[k][p * width + lane], zeros past `columns`.
+// Elements of a packed panel.
 template <class S>
-void pack_panel(const S* matrix, int64_t depth, int64_t columns, int64_t p, Compute<S>* panel) {
+inline int64_t panel_size(int64_t depth) {
+  return padded_depth<S>(depth) * kPanelWidth<Compute<S>>;
+}
+
+// A word of a panel is what a lane has of it: kTerms<S> elements, one after the other along the depth. `rows` are the
+// elements of the words one by one.
+template <class S>
+inline Vec<Compute<S>> make_words(const Vec<Compute<S>> (&rows)[kTerms<S>]) {
+  if constexpr (kTerms<S> == 1) {
+    return rows[0];
+  } else {
+    return reinterpret_cast<Vec<float>>(reinterpret_cast<UBits>(rows[0]) >> 16 | reinterpret_cast<UBits>(rows[1]));
+  }
+}
+
+// Panel p of a matrix whose rows are the depth: panel[k][lane] = matrix[k][p * width + lane], zeros past `columns` and
+// `depth`.
+template <class S>
+void pack_panel(const S* matrix, int64_t depth, int64_t columns, int64_t p, Operand<S>* panel) {
   using C = Compute<S>;
   const int64_t first = p * kPanelWidth<C>;
-  for (int64_t k = 0; k < depth; ++k) {
+  for (int64_t k = 0; k < depth; k += kTerms<S>) {
     for (int q = 0; q < kPanel; ++q) {
       int64_t column = first + q * kLanes<C>;
       int64_t count = columns - column;
-      Vec<C> value = count > 0 ? load(matrix + k * columns + column, count) : Vec<C>{};
-      store(panel + k * kPanelWidth<C> + q * kLanes<C>, value);
+      Vec<C> rows[kTerms<S>] = {};
+      for (int64_t term = 0; term < kTerms<S> && k + term < depth && count > 0; ++term) {
+        rows[term] = load(matrix + (k + term) * columns + column, count);
+      }
+      const Vec<C> words = make_words<S>(rows);
+      memcpy(static_cast<void*>(panel + k * kPanelWidth<C> + q * kTerms<S> * kLanes<C>), &words, sizeof(words));
     }
   }
 }
@@ -57,25 +79,38 @@ inline void transpose_quads(const C* source, int64_t source_stride, C* target, i
   for (int k = 0; k < 4; ++k) memcpy(target + k * target_stride, &column[k], sizeof(column[k]));
 }
 
+// words[k] = those of a row with `count` elements, zeros past them.
+template <class S>
+inline void load_words(const S* row, int64_t count, Compute<S>* words) {
+  using C = Compute<S>;
+  if constexpr (sizeof(S) == sizeof(Operand<S>)) {
+    memcpy(words, row, static_cast<size_t>(count) * sizeof(S));
+  } else {
+    for (int64_t k = 0; k < count; k += kLanes<C>) store(words + k, load(row + k, count - k), count - k);
+  }
+}
+
 // Panel of a matrix whose columns are the depth. Its vectors q begin at the matrix rows first[q]; `valid` of
 // their lanes exist. Works through the depth in pieces, so that both sides stay in the first-level cache.
 template <class S>
 void pack_transposed_panel(const S* matrix, int64_t depth, const int64_t* first, const int64_t* valid,
-                           Compute<S>* panel) {
-  using C = Compute<S>;
+                           Operand<S>* panel) {
+  using C = Compute<S>;  // as which words are moved, whatever they hold
   constexpr int64_t kPiece = 16;
-  for (int64_t begin = 0; begin < depth; begin += kPiece) {
-    const int64_t count = depth - begin < kPiece ? depth - begin : kPiece;
+  const int64_t words = padded_depth<S>(depth) / kTerms<S>;
+  for (int64_t begin = 0; begin < words; begin += kPiece) {
+    const int64_t count = words - begin < kPiece ? words - begin : kPiece;
+    const int64_t left = depth - begin * kTerms<S>;
     for (int64_t column = 0; column < kPanelWidth<C>; column += 4) {
       C source[4][kPiece] = {};
       for (int64_t r = 0; r < 4; ++r) {
         const int64_t q = (column + r) / kLanes<C>;
         const int64_t lane = (column + r) % kLanes<C>;
         if (lane >= valid[q]) continue;
-        const S* row = matrix + (first[q] + lane) * depth + begin;
-        for (int64_t k = 0; k < count; k += kLanes<C>) store(source[r] + k, load(row + k, count - k), kPiece - k);
+        const S* row = matrix + (first[q] + lane) * depth + begin * kTerms<S>;
+        load_words(row, left < count * kTerms<S> ? left : count * kTerms<S>, source[r]);
       }
-      C* target = panel + begin * kPanelWidth<C> + column;
+      C* target = reinterpret_cast<C*>(panel) + begin * kPanelWidth<C> + column;
       int64_t k = 0;
       for (; k + 4 <= count; k += 4) {
         transpose_quads(source[0] + k, kPiece, target + k * kPanelWidth<C>, kPanelWidth<C>);

@@ -5,6 +5,8 @@ import torch
 
 LIMIT = 2.0
 """Relative error allowed, in machine epsilons."""
+ROUNDED_TWICE = 2.0**-9
+"""The further error of a value of 17 bits that is then rounded to bfloat16, in its epsilons."""
 
 
 def _activations(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,6 +34,26 @@ def test_float32_within_two_epsilons_of_the_exact_value() -> None:
         error = ((actual.double() - expected) / expected).abs()
         worst = int(error.argmax())
         assert error[worst] <= LIMIT * eps, f"{name}({x[worst]}): {error[worst] / eps} epsilons"
+
+
+@pytest.mark.usefixtures("isa")
+def test_bfloat16_sequences_round_little_more_than_once() -> None:
+    """A single rounding has a relative error of half an epsilon at most."""
+    x = _points().bfloat16()
+    gates = x.repeat(4).view(1, 1, -1)
+    weight = torch.zeros(gates.shape[2], 1, dtype=torch.bfloat16)
+    projection = torch.zeros(1, x.shape[0], dtype=torch.bfloat16)
+    *_, activations = torch.ops.lrcn_fast.lstm_forward(
+        gates, weight, projection, None, None, None, None, None, False, False, False, True
+    )
+    exact = x.double()
+    sigmoid, _, tanh, _ = activations.view(4, -1).double()
+    for name, actual, expected in zip(
+        ("sigmoid", "tanh"), (sigmoid, tanh), (exact.sigmoid(), exact.tanh()), strict=True
+    ):
+        error = ((actual - expected) / expected).abs() / torch.finfo(torch.bfloat16).eps
+        worst = int(error.argmax())
+        assert error[worst] <= 0.5 + ROUNDED_TWICE, f"{name}({x[worst]}): {error[worst]} epsilons"
 
 
 @pytest.mark.usefixtures("isa")

@@ -91,6 +91,15 @@ inline void fill_zero(S* target, int64_t begin, int64_t end) {
   if (begin < end) memset(static_cast<void*>(target + begin), 0, static_cast<size_t>(end - begin) * sizeof(S));
 }
 
+// Brings `count` elements into the private cache while other work goes on. Of rows that lie apart no CPU looks ahead by
+// itself.
+template <class S>
+inline void fetch(const S* source, int64_t count) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(S));
+  for (int64_t k = 0; k < count; k += kLine) __builtin_prefetch(source + k, 0, 2);
+  __builtin_prefetch(source + count - 1, 0, 2);
+}
+
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 }  // namespace lrcn_fast::cpu::LRCN_ISA

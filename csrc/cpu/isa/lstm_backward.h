@@ -1,6 +1,6 @@
 #pragma once
 
-#include "activation.h"
+#include "gate_math.h"
 #include "layout.h"
 #include "tile_bf16.h"
 
@@ -110,6 +110,7 @@ class BackwardJob {
       for_each_tile(first, valid_end, grad_gates_[step & 1], 4 * hidden_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
+          for (int r = 0; r < R; ++r) fetch_row(t, tile.place + r, p * kPanelWidth<C>);
           Sums<C, R> sums = multiply<C, R>(tile.source, depth, panel);
           for_each_vector<R>(tile, p, projected_, sums, [&](int64_t place, int64_t column, Vec<C> sum) {
             finish_state(t, step, place, column, sum);
@@ -125,6 +126,7 @@ class BackwardJob {
       for_each_tile(first, valid_end, grad_state_, state_stride_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
+          for (int r = 0; r < R; ++r) fetch_units(t, tile.place + r, p * kPanelWidth<C>);
           Sums<C, R> sums = multiply<C, R>(tile.source, projected_, panel);
           for_each_vector<R>(tile, p, hidden_, sums,
                              [&](int64_t place, int64_t unit, Vec<C> sum) { finish_units(t, step, place, unit, sum); });
@@ -144,6 +146,34 @@ class BackwardJob {
     }
   }
 
+  // What finish_state reads, of a panel's columns.
+  void fetch_row(int64_t t, int64_t place, int64_t column) const {
+    const int64_t b = order_.row[place];
+    if (args_.grad_output != nullptr) {
+      fetch(static_cast<const S*>(args_.grad_output) + t * args_.grad_output_step + b * args_.grad_output_row + column,
+            smaller(kPanelWidth<C>, projected_ - column));
+    }
+    if (!projects_) fetch_units(t, place, column);
+  }
+
+  // What finish_units reads.
+  void fetch_units(int64_t t, int64_t place, int64_t unit) const {
+    const int64_t count = smaller(kPanelWidth<C>, hidden_ - unit);
+    const int64_t b = order_.row[place];
+    const int64_t frame = frame_of(shape_, t, b);
+    for (int q = 0; q < kPanel; ++q) {
+      fetch(static_cast<const S*>(args_.activations) + (frame * 4 + q) * hidden_ + unit, count);
+    }
+    fetch(static_cast<const S*>(args_.cells) + frame * hidden_ + unit, count);
+    if (!scan_begins(shape_, t, b)) {
+      fetch(static_cast<const S*>(args_.cells) + frame_before(t, b) * hidden_ + unit, count);
+    }
+    fetch(grad_cell_ + place * hidden_ + unit, count);
+  }
+
+  // Of the step that the scan came from.
+  int64_t frame_before(int64_t t, int64_t b) const { return frame_of(shape_, shape_.reverse ? t + 1 : t - 1, b); }
+
   // grad: what reached the state of step t from the step after it.
   void finish_state(int64_t t, int64_t step, int64_t place, int64_t column, Vec<C> grad) {
     const int64_t b = order_.row[place];
@@ -157,8 +187,8 @@ class BackwardJob {
       grad += load(static_cast<const S*>(args_.grad_h_n) + b * projected_ + column, count);
     }
     if (!projects_) return finish_units(t, step, place, column, grad);
-    store(grad_state_ + place * state_stride_ + column, grad, count);
-    store(static_cast<S*>(args_.grad_hidden) + frame_of(shape_, t, b) * projected_ + column, grad, count);
+    store_rounded(grad_state_ + place * state_stride_ + column, grad, count);
+    store_rounded(static_cast<S*>(args_.grad_hidden) + frame_of(shape_, t, b) * projected_ + column, grad, count);
   }
 
   void finish_units(int64_t t, int64_t step, int64_t place, int64_t unit, Vec<C> grad_h) {
@@ -170,7 +200,7 @@ class BackwardJob {
     const Vec<C> f = load(activations + hidden_, count);
     const Vec<C> g = load(activations + 2 * hidden_, count);
     const Vec<C> o = load(activations + 3 * hidden_, count);
-    const Vec<C> tanh_c = tanh<C>(load(static_cast<const S*>(args_.cells) + frame * hidden_ + unit, count));
+    const Vec<C> tanh_c = GateMath<S>::tanh(load(static_cast<const S*>(args_.cells) + frame * hidden_ + unit, count));
     const bool carried = carried_into(shape_, t, b);
     const Vec<C> c_prev = carried ? previous_cell(t, b, unit, count) : Vec<C>{};
 
@@ -185,16 +215,15 @@ class BackwardJob {
     S* grad_gates = static_cast<S*>(args_.grad_gates) + frame * 4 * hidden_ + unit;
     Term* handed_back = grad_gates_[(step + 1) & 1] + place * 4 * hidden_ + unit;
     for (int q = 0; q < kPanel; ++q) {
-      store(grad_gates + q * hidden_, grads[q], count);
-      store(handed_back + q * hidden_, carried ? grads[q] : Vec<C>{}, count);
+      store_rounded(grad_gates + q * hidden_, grads[q], count);
+      store_rounded(handed_back + q * hidden_, carried ? grads[q] : Vec<C>{}, count);
     }
     store(grad_cell, carried ? grad_c * f : Vec<C>{}, count);
   }
 
   Vec<C> previous_cell(int64_t t, int64_t b, int64_t unit, int64_t count) const {
     if (!scan_begins(shape_, t, b)) {
-      const int64_t frame = frame_of(shape_, shape_.reverse ? t + 1 : t - 1, b);
-      return load(static_cast<const S*>(args_.cells) + frame * hidden_ + unit, count);
+      return load(static_cast<const S*>(args_.cells) + frame_before(t, b) * hidden_ + unit, count);
     }
     return args_.c0 == nullptr ? Vec<C>{} : load(static_cast<const S*>(args_.c0) + b * hidden_ + unit, count);
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "activation.h"
+#include "gate_math.h"
 #include "layout.h"
 #include "tile_bf16.h"
 
@@ -125,14 +125,32 @@ class ForwardJob {
       for_each_tile(first, valid_end, state_[step & 1], state_stride_, [&](const TilePlaces<Term>& tile) {
         with_rows(tile.count, [&](auto rows) {
           constexpr int R = decltype(rows)::value;
+          for (int r = 0; r < R; ++r) fetch_row(t, tile.place + r, p * kLanes<C>);
           Sums<C, R> sums = multiply<C, R>(tile.source, projected_, panel);
-          for (int r = 0; r < R; ++r) finish_units(t, step, tile.place + r, p * kLanes<C>, sums.at[r]);
+          // The rows' chains of operations overlap where they are cut in two.
+          Cells cells[R];
+          for (int r = 0; r < R; ++r) cells[r] = finish_cells(t, tile.place + r, p * kLanes<C>, sums.at[r]);
+          for (int r = 0; r < R; ++r) finish_units(t, step, tile.place + r, p * kLanes<C>, cells[r]);
         });
       });
     }
   }
 
-  void finish_units(int64_t t, int64_t step, int64_t place, int64_t unit, const Vec<C>* sums) {
+  // What finish_cells reads.
+  void fetch_row(int64_t t, int64_t place, int64_t unit) const {
+    const int64_t count = smaller(kLanes<C>, hidden_ - unit);
+    const int64_t b = order_.row[place];
+    const S* gates = static_cast<const S*>(args_.gates) + t * args_.gates_step + b * args_.gates_row + unit;
+    for (int q = 0; q < kPanel; ++q) fetch(gates + q * hidden_, count);
+    fetch(cell_ + place * hidden_ + unit, count);
+  }
+
+  struct Cells {
+    Vec<C> cell;
+    Vec<C> output_gate;
+  };
+
+  Cells finish_cells(int64_t t, int64_t place, int64_t unit, const Vec<C>* sums) {
     const int64_t b = order_.row[place];
     const int64_t frame = frame_of(shape_, t, b);
     const int64_t count = hidden_ - unit;
@@ -143,26 +161,30 @@ class ForwardJob {
       const S* static_gates = static_cast<const S*>(args_.static_gates) + b * 4 * hidden_ + unit;
       for (int q = 0; q < kPanel; ++q) sum[q] += load(static_gates + q * hidden_, count);
     }
-    const Vec<C> i = sigmoid<C>(sum[0]);
-    const Vec<C> f = sigmoid<C>(sum[1]);
-    const Vec<C> g = tanh<C>(sum[2]);
-    const Vec<C> o = sigmoid<C>(sum[3]);
+    const Vec<C> i = GateMath<S>::sigmoid(sum[0]);
+    const Vec<C> f = GateMath<S>::sigmoid(sum[1]);
+    const Vec<C> g = GateMath<S>::tanh(sum[2]);
+    const Vec<C> o = GateMath<S>::sigmoid(sum[3]);
     C* cell = cell_ + place * hidden_ + unit;
     const Vec<C> c = f * load(cell, count) + i * g;
-    const Vec<C> h = o * tanh<C>(c);
-
     if (args_.activations != nullptr) {
       S* activations = static_cast<S*>(args_.activations) + frame * 4 * hidden_ + unit;
-      store(activations, i, count);
-      store(activations + hidden_, f, count);
-      store(activations + 2 * hidden_, g, count);
-      store(activations + 3 * hidden_, o, count);
+      store_rounded(activations, i, count);
+      store_rounded(activations + hidden_, f, count);
+      store_rounded(activations + 2 * hidden_, g, count);
+      store_rounded(activations + 3 * hidden_, o, count);
     }
-    if (args_.cells != nullptr) store(static_cast<S*>(args_.cells) + frame * hidden_ + unit, c, count);
-    if (scan_ends(shape_, t, b)) store(static_cast<S*>(args_.c_n) + b * hidden_ + unit, c, count);
+    if (args_.cells != nullptr) store_rounded(static_cast<S*>(args_.cells) + frame * hidden_ + unit, c, count);
+    if (scan_ends(shape_, t, b)) store_rounded(static_cast<S*>(args_.c_n) + b * hidden_ + unit, c, count);
     store(cell, carried_out(t, b) ? c : Vec<C>{}, count);
+    return {c, o};
+  }
+
+  void finish_units(int64_t t, int64_t step, int64_t place, int64_t unit, const Cells& cells) {
+    const int64_t count = hidden_ - unit;
+    const Vec<C> h = cells.output_gate * GateMath<S>::tanh(cells.cell);
     if (projects_) {
-      store(unprojected_ + place * unit_stride_ + unit, h, count);
+      store_rounded(unprojected_ + place * unit_stride_ + unit, h, count);
     } else {
       finish_state(t, step, place, unit, h, count);
     }
@@ -190,10 +212,10 @@ class ForwardJob {
 
   void finish_state(int64_t t, int64_t step, int64_t place, int64_t column, Vec<C> h, int64_t count) {
     const int64_t b = order_.row[place];
-    store(static_cast<S*>(args_.output) + frame_of(shape_, t, b) * projected_ + column, h, count);
-    if (scan_ends(shape_, t, b)) store(static_cast<S*>(args_.h_n) + b * projected_ + column, h, count);
-    const Vec<C> carried = carried_out(t, b) ? rounded<S>(h) : Vec<C>{};
-    store(state_[(step + 1) & 1] + place * state_stride_ + column, carried, count);
+    store_rounded(static_cast<S*>(args_.output) + frame_of(shape_, t, b) * projected_ + column, h, count);
+    if (scan_ends(shape_, t, b)) store_rounded(static_cast<S*>(args_.h_n) + b * projected_ + column, h, count);
+    const Vec<C> carried = carried_out(t, b) ? h : Vec<C>{};
+    store_carried<S>(state_[(step + 1) & 1] + place * state_stride_ + column, carried, count);
   }
 
   // Whether the step that follows t in the scan of row b starts from this one's state.

@@ -52,4 +52,31 @@ inline void add_products(Vec<float>& sum, const __m512bh& values, const __m512bh
 }
 #endif
 
+// As store. Where products take the stored values themselves, numbers below 2^-126 become zero, as in these products.
+template <class S>
+inline void store_rounded(S* target, Vec<Compute<S>> value, int64_t count) {
+  store(target, value, count);
+}
+#if defined(__AVX512BF16__)
+inline void store_rounded(BFloat16* target, Vec<float> value, int64_t count) {
+  const auto words = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(value)));
+  if (count >= kLanes<float>) {
+    memcpy(target, &words, sizeof(words));
+  } else {
+    _mm256_mask_storeu_epi16(target, static_cast<__mmask16>((1u << count) - 1), words);
+  }
+}
+#endif
+
+// What a value becomes by being stored as S, as an operand: the state carried to the next step is the one the caller is
+// shown.
+template <class S>
+inline void store_carried(Operand<S>* target, Vec<Compute<S>> value, int64_t count) {
+  if constexpr (sizeof(S) == sizeof(Operand<S>)) {
+    store_rounded(target, value, count);
+  } else {
+    store(target, rounded<S>(value), count);
+  }
+}
+
 }  // namespace lrcn_fast::cpu::LRCN_ISA

@@ -127,7 +127,7 @@ inline void store(S* target, Vec<Compute<S>> value, int64_t count) {
   memcpy(target, lanes, static_cast<size_t>(count) * sizeof(S));
 }
 
-// What a value becomes by being stored: the state carried to the next step is the one the caller is shown.
+// What a value becomes by being stored.
 template <class S>
 inline Vec<Compute<S>> rounded(Vec<Compute<S>> value) {
   if constexpr (sizeof(S) == sizeof(Compute<S>)) return value;

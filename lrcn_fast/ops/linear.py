@@ -29,13 +29,16 @@ _SMALL_WEIGHT = 1 << 20
 _LONGEST_SUM = 1024
 
 
-def _prefers_onednn(input: Tensor, weight: Tensor) -> bool:
+def _prefers_onednn(input: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     small = weight.numel() < _SMALL_WEIGHT
     if small and input.numel() * weight.shape[0] < _FEW_MULTIPLICATIONS:
         return False
-    if input.device.type != "cpu" or input.dtype != torch.float32 or input.numel() == 0:
+    if input.device.type != "cpu" or input.numel() == 0 or not has_onednn():
         return False
-    return has_onednn()
+    if input.dtype == torch.bfloat16:
+        # addmm is oneDNN's too, but writes a bias into all of the result before the product.
+        return bias is not None and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return input.dtype == torch.float32
 
 
 def project(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -49,7 +52,7 @@ def project(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     Returns:
         (.., O).
     """
-    if not torch.compiler.is_compiling() and not _prefers_onednn(input, weight):
+    if not torch.compiler.is_compiling() and not _prefers_onednn(input, weight, bias):
         return functional.linear(input, weight, bias)
     product: Tensor = torch.ops.lrcn_fast.linear(input, weight, bias)
     return product
@@ -68,11 +71,11 @@ def weight_gradient(grad: Tensor, input: Tensor) -> Tensor:
 
 
 def _linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    if not _prefers_onednn(input, weight):
+    if not _prefers_onednn(input, weight, bias):
         return functional.linear(input, weight, bias)
     multiply = torch.ops.mkldnn._linear_pointwise
     depth = weight.shape[1]
-    if depth <= _LONGEST_SUM or weight.stride(0) != 1:
+    if input.dtype != torch.float32 or depth <= _LONGEST_SUM or weight.stride(0) != 1:
         whole: Tensor = multiply(input, weight, bias, "none", [], "")
         return whole
     # Only a transposed weight can be cut, and only two dimensions: oneDNN has no fast kernel for

@@ -20,6 +20,23 @@ SHAPES = [
 ]
 
 
+def project_and_compare(tensors: list[torch.Tensor]) -> None:
+    """Output and gradients of the operator on an input, a weight and perhaps a bias."""
+    leaves = [t.detach().clone(memory_format=torch.preserve_format) for t in tensors]
+    exact_leaves = [t.double().requires_grad_() for t in leaves]
+    missing = [None] * (3 - len(tensors))
+    ours = OPS.linear(*(t.requires_grad_() for t in leaves), *missing)
+    weights = torch.randn(ours.shape).to(ours.dtype)
+    exact = torch.nn.functional.linear(*exact_leaves)
+    exact_gradients = torch.autograd.grad(exact, exact_leaves, weights.double())
+    gradients = torch.autograd.grad(ours, leaves, weights)
+    torchs = torch.nn.functional.linear(*leaves)
+    torch_gradients = torch.autograd.grad(torchs, leaves, weights)
+    assert_no_worse_than_torch(ours, torchs, exact, "output")
+    for name, *results in zip(("x", "w", "b"), gradients, torch_gradients, exact_gradients):
+        assert_no_worse_than_torch(*results, name)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("with_bias", [False, True])
@@ -33,18 +50,17 @@ def test_values_and_gradients(
     tensors = [x, torch.randn(12, shape[-1]).to(dtype)]
     if with_bias:
         tensors.append(torch.randn(12).to(dtype))
-    leaves = [t.detach().clone(memory_format=torch.preserve_format) for t in tensors]
-    exact_leaves = [t.double().requires_grad_() for t in leaves]
-    ours = OPS.linear(*(t.requires_grad_() for t in leaves), *[None] * (not with_bias))
-    weights = torch.randn(ours.shape).to(dtype)
-    exact = torch.nn.functional.linear(*exact_leaves)
-    exact_gradients = torch.autograd.grad(exact, exact_leaves, weights.double())
-    gradients = torch.autograd.grad(ours, leaves, weights)
-    torchs = torch.nn.functional.linear(*leaves)
-    torch_gradients = torch.autograd.grad(torchs, leaves, weights)
-    assert_no_worse_than_torch(ours, torchs, exact, "output")
-    for name, *results in zip(("x", "w", "b"), gradients, torch_gradients, exact_gradients):
-        assert_no_worse_than_torch(*results, name)
+    project_and_compare(tensors)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("depth", [333, 1025])
+def test_large_products(depth: int, with_bias: bool, dtype: torch.dtype) -> None:
+    """Large enough for the library that small products do not take."""
+    x, weight = torch.randn(40, 17, depth), torch.randn(131, depth) / depth**0.5
+    tensors = [x.transpose(0, 1), weight] + [torch.randn(131)] * with_bias
+    project_and_compare([t.to(dtype) for t in tensors])
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -1,39 +1,42 @@
-"""``python -m benchmarks``: lrcn_fast and torch.nn.LSTM side by side; table, JSON and plot."""
+"""``python -m benchmarks``: lrcn_fast, torch.nn.LSTM and ONNX Runtime side by side."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import command, plot, report
+import torch
+
+from . import command, documents, memory, memory_report, plot, table
 from .command import SCRATCH
-from .machine import ROOT
 from .peers import lrcn_fast_peer
+from .report import RESULTS, merge, read
 from .run import run
 from .shapes import DTYPES, Case, cases
-
-README = ROOT / "README.md"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = command.parser(
         "benchmarks",
-        __doc__,
-        "benchmarks/results and docs/images; build/benchmarks with --quick or --filter, which "
-        "measure too little to be published",
+        f"{__doc__} All dtypes and thread counts, the memory of training, README.md and docs; or "
+        "parts of it, of which --update-readme makes the whole.",
+        "benchmarks/results, where rows measured before by the same commit are kept; "
+        "build/benchmarks with --quick",
+        threads="intra-op threads (default: torch's own choice, then 1)",
     )
     command.add_memory(parser)
-    parser.add_argument("--dtype", default="float32", choices=DTYPES, help="(default: %(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=5.0, help="time per row (default: %(default)s)"
+        "--dtype", choices=DTYPES, help=f"(default: {', then '.join(documents.DTYPES)})"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="time per row (default: %(default)s)"
     )
     parser.add_argument(
         "--update-readme",
         action="store_true",
-        help="run nothing: draw the newest result again and put plot and table into README.md",
+        help="run nothing: put plots and tables of the newest results into README.md and docs",
     )
     return parser
 
@@ -59,20 +62,43 @@ def _extension_missing() -> str | None:
     return _loader.reason if _loader.load() is None else None
 
 
-def _update_readme(dtype: str, folder: Path) -> int:
-    path = report.newest(folder, dtype)
-    result = json.loads(path.read_text(encoding="utf-8"))
-    image = plot.draw(result, report.IMAGES / f"bench-{path.stem}.png")
-    changed = report.update_readme(result, image, README)
-    print(f"README.md {'now shows' if changed else 'already shows'} {path.name}")
+def _update_documents(folder: Path) -> int:
+    try:
+        print("\n".join(documents.update(folder)))
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 
+def _run_part(options: argparse.Namespace, rows: list[Case], dtype: str, threads: int) -> bool:
+    """Runs the rows with a dtype and a number of threads, and writes them; False if any failed."""
+    print(f"{dtype}, {threads} threads", file=sys.stderr)
+    result = run(
+        rows,
+        lrcn_fast_peer(),
+        dtype=dtype,
+        threads=threads,
+        seconds=options.seconds,
+        quick=options.quick,
+        progress=_progress,
+    )
+    passed = not any("refused" in row for row in result["rows"])
+    folder = options.output or (SCRATCH if options.quick else RESULTS)
+    merge(result, read(folder, table.file_stem(result)), [case.name for case in cases()], "case")
+    written = list(table.write(result, folder))
+    if folder != RESULTS and table.timed(result):
+        written.append(plot.draw(result, folder / f"bench-{table.file_stem(result)}.png"))
+    print(table.table(result))
+    print("\n".join(f"wrote {path}" for path in written))
+    return passed
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Returns 0; 1 when a row was refused; 2 when nothing can be measured."""
+    """Returns 0; 1 when a row was refused; 2 when nothing can be measured or shown."""
     options = _parser().parse_args(arguments)
     if options.update_readme:
-        return _update_readme(options.dtype, options.output or report.RESULTS)
+        return _update_documents(options.output or RESULTS)
     rows = list(cases(pattern=options.filter))
     if options.list:
         print("\n".join(case.name for case in rows))
@@ -86,26 +112,16 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    result = run(
-        rows,
-        lrcn_fast_peer(),
-        dtype=options.dtype,
-        threads=options.threads,
-        seconds=options.seconds,
-        quick=options.quick,
-        with_memory=not options.no_memory,
-        progress=_progress,
-    )
-    partial = options.quick or bool(options.filter)
-    folder = options.output or (SCRATCH if partial else report.RESULTS)
-    written = list(report.write(result, folder))
-    images = options.output or (SCRATCH if partial else report.IMAGES)
-    refused = [row for row in result["rows"] if "refused" in row]
-    if len(refused) < len(result["rows"]):
-        written.append(plot.draw(result, images / f"bench-{report.file_stem(result)}.png"))
-    print(report.table(result))
-    print("\n".join(f"wrote {path}" for path in written))
-    return 1 if refused else 0
+    dtypes = [options.dtype] if options.dtype else documents.DTYPES
+    most = torch.get_num_threads()
+    counts = [options.threads] if options.threads else sorted({most, 1}, reverse=True)
+    passed = [_run_part(options, rows, dtype, threads) for threads in counts for dtype in dtypes]
+    whole = not (options.filter or options.dtype or options.threads or options.quick)
+    if whole and not options.no_memory:
+        memory_report.write(memory.measure(most), options.output or RESULTS)
+    if whole and not options.output:
+        _update_documents(RESULTS)
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":

@@ -11,10 +11,15 @@ SCRATCH = ROOT / "build" / "benchmarks"
 DOCS = ROOT / "docs" / "benchmarks.md"
 
 
-def parser(program: str, description: str | None, output: str) -> argparse.ArgumentParser:
+def parser(
+    program: str,
+    description: str | None,
+    output: str,
+    threads: str = "intra-op threads (default: torch's own choice)",
+) -> argparse.ArgumentParser:
     """A parser of the options of all benchmarks; ``output`` says where results go by default."""
     made = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
-    made.add_argument("--threads", type=int, help="intra-op threads (default: torch's own choice)")
+    made.add_argument("--threads", type=int, help=threads)
     made.add_argument(
         "--filter",
         default="",

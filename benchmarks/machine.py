@@ -65,8 +65,9 @@ def git_commit() -> str | None:
     commit = git("rev-parse", "HEAD")
     if not commit:
         return None
-    # Results are written by the runs themselves, and change nothing that is measured.
-    paths = ("--", ".", ":(exclude)benchmarks/results")
+    # These are written by the runs themselves, and change nothing that is measured.
+    written = ("benchmarks/results", "docs", "README.md")
+    paths = ("--", ".", *(f":(exclude){path}" for path in written))
     return commit + ("+" if git("status", "--porcelain", "--untracked-files=no", *paths) else "")
 
 
@@ -105,6 +106,7 @@ def describe() -> dict[str, Any]:
             "torch": torch.__version__,
             "lrcn_fast": getattr(lrcn_fast, "__version__", None),
             "numpy": version("numpy"),
+            "onnxruntime": version("onnxruntime"),
         },
     }
 

@@ -1,6 +1,6 @@
-"""Peak memory of one training step: ``python -m benchmarks.memory [torch|lrcn_fast]``.
+"""Peak memory of training against T: ``python -m benchmarks.memory``.
 
-Each peer is measured in a fresh process of its own, because a peak can't be taken back.
+Each point is measured in a fresh process of its own, because a peak can't be taken back.
 """
 
 from __future__ import annotations
@@ -9,17 +9,31 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from . import machine, memory_report
 from .machine import ROOT
-from .peers import TORCH, Inputs, Job, lrcn_fast_peer
-from .shapes import DTYPES, MEMORY_SHAPE, Case, Shape
+from .peers import TORCH, Inputs, Peer, lrcn_fast_peer
+from .report import RESULTS
+from .run import thread_count
+from .shapes import MEMORY_SHAPE, Case, Shape
 
-PEER_NAMES = ("torch", "lrcn_fast")
+STEPS = (25_000, 50_000, 100_000, 200_000)
+RECOMPUTE_EVERY = 500
+
+
+def _recomputing() -> Peer:
+    ours = lrcn_fast_peer()
+    return replace(ours, lstm=partial(ours.lstm, recompute_every=RECOMPUTE_EVERY))
+
+
+PEERS = {"torch": lambda: TORCH, "lrcn_fast": lrcn_fast_peer, "recomputing": _recomputing}
 
 
 def peak_bytes() -> int:
@@ -41,18 +55,18 @@ def peak_bytes() -> int:
 
 
 def training_peak(
-    peer_name: str, shape: Shape = MEMORY_SHAPE, dtype: torch.dtype = torch.float32
+    name: str, shape: Shape = MEMORY_SHAPE, dtype: torch.dtype = torch.float32
 ) -> int:
     """Bytes by which two training steps raise this process' peak, after a warm-up on a tiny input.
 
     Input, weights, activations and gradients of the shape itself all count.
     """
-    peer = TORCH if peer_name == "torch" else lrcn_fast_peer()
+    peer = PEERS[name]()
     tiny = replace(shape, steps=2, batch=1)
     for _ in range(2):
-        Job(peer, Case(tiny, "training"), Inputs.make(tiny, dtype)).run()
+        peer.start(Case(tiny, "training"), Inputs.make(tiny, dtype)).run()
     baseline = peak_bytes()
-    job = Job(peer, Case(shape, "training"), Inputs.make(shape, dtype))
+    job = peer.start(Case(shape, "training"), Inputs.make(shape, dtype))
     for _ in range(2):
         job.run()
     return peak_bytes() - baseline
@@ -71,44 +85,45 @@ def told_by(module: str, name: str, *arguments: object) -> int:
     return int(json.loads(done.stdout)["bytes"])
 
 
-def in_fresh_process(peer_name: str, dtype: str, threads: int, steps: int) -> int:
+def in_fresh_process(name: str, steps: int, threads: int) -> int:
     """``training_peak`` at T = ``steps``, measured in a process of its own."""
-    options = ("--dtype", dtype, "--steps", steps, "--threads", threads)
-    return told_by("benchmarks.memory", peer_name, peer_name, *options)
+    options = ("--steps", steps, "--threads", threads)
+    return told_by("benchmarks.memory", name, name, *options)
 
 
-def measure(dtype: str, threads: int, steps: int = MEMORY_SHAPE.steps) -> dict[str, Any]:
-    """Peak of every peer, as it goes into the JSON."""
-    shape = replace(MEMORY_SHAPE, steps=steps)
-    peaks = {name: in_fresh_process(name, dtype, threads, steps) for name in PEER_NAMES}
-    return {
-        "shape": asdict(shape),
-        "label": shape.label,
-        "bytes": peaks,
-        "ratio": peaks["torch"] / peaks["lrcn_fast"],
+def measure(threads: int, steps: Sequence[int] = STEPS) -> dict[str, Any]:
+    """The peaks of all, as they go into the JSON."""
+    with thread_count(threads):
+        result = machine.describe()
+    result["shape"] = asdict(MEMORY_SHAPE)
+    result["recompute_every"] = RECOMPUTE_EVERY
+    result["steps"] = list(steps)
+    result["bytes"] = {
+        name: [in_fresh_process(name, count, threads) for count in steps] for name in PEERS
     }
+    return result
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the peak of one peer as JSON, or those of all of them."""
+    """Prints the peak of one as JSON, or measures those of all and writes them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("peer", nargs="?", choices=PEERS, help="measure this one in this process")
     parser.add_argument(
-        "peer", nargs="?", choices=PEER_NAMES, help="measure this one in this process"
-    )
-    parser.add_argument("--dtype", default="float32", choices=DTYPES)
-    parser.add_argument(
-        "--steps", type=int, default=MEMORY_SHAPE.steps, help="T (default: %(default)s)"
+        "--steps", type=int, nargs="+", default=STEPS, help="T (default: %(default)s)"
     )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS, help="folder for the result (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
     if options.peer is None:
-        result: object = measure(options.dtype, options.threads, options.steps)
-    else:
-        shape = replace(MEMORY_SHAPE, steps=options.steps)
-        peak = training_peak(options.peer, shape, getattr(torch, options.dtype))
-        result = {"peer": options.peer, "bytes": peak}
-    print(json.dumps(result, indent=1))
+        result = measure(options.threads, options.steps)
+        for path in memory_report.write(result, options.output):
+            print(f"wrote {path}")
+        return 0
+    torch.set_num_threads(options.threads)
+    shape = replace(MEMORY_SHAPE, steps=max(options.steps))
+    print(json.dumps({"peer": options.peer, "bytes": training_peak(options.peer, shape)}))
     return 0
 
 

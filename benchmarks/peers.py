@@ -15,42 +15,6 @@ ModuleFactory = Callable[..., nn.Module]
 
 
 @dataclass(frozen=True)
-class Peer:
-    """An implementation: factories with the signatures of torch.nn.LSTM and torch.nn.LSTMCell."""
-
-    name: str
-    lstm: ModuleFactory
-    cell: ModuleFactory
-    # Around everything that the implementation runs.
-    within: Callable[[], AbstractContextManager[None]] = nullcontext
-
-    def build(
-        self, shape: Shape, dtype: torch.dtype, device: torch.device | str = "cpu"
-    ) -> nn.Module:
-        """A module of this shape, time-major, in ``dtype`` on ``device``, freshly initialised."""
-        if shape.cell:
-            return self.cell(shape.input_size, shape.hidden_size, device=device, dtype=dtype)
-        return self.lstm(
-            shape.input_size,
-            shape.hidden_size,
-            num_layers=shape.num_layers,
-            bidirectional=shape.bidirectional,
-            device=device,
-            dtype=dtype,
-        )
-
-
-TORCH = Peer("torch", nn.LSTM, nn.LSTMCell)
-
-
-def lrcn_fast_peer() -> Peer:
-    """lrcn_fast's modules, imported on demand: drawing and reporting need no build."""
-    import lrcn_fast
-
-    return Peer("lrcn_fast", lrcn_fast.LSTM, lrcn_fast.LSTMCell)
-
-
-@dataclass(frozen=True)
 class Inputs:
     """Tensors that all peers share: input (T,B,I), h0 and c0 (L*D,B,H), grad_output (T,B,D*H).
 
@@ -100,7 +64,11 @@ class Inputs:
 
 
 class Job:
-    """One peer with one case: ``run`` is what is timed, ``results`` is what is checked."""
+    """One peer with one case: ``run`` is what is timed, ``results`` is what is checked.
+
+    Subclasses call the module in another way: ``arrange`` lays out what comes in (T, B, F) before
+    any time is taken, ``restore`` brings what comes out of ``run`` back into that form.
+    """
 
     def __init__(self, peer: Peer, case: Case, inputs: Inputs) -> None:
         self.peer = peer
@@ -108,13 +76,33 @@ class Job:
         self.module = peer.build(case.shape, inputs.input.dtype, inputs.input.device)
         self.module.load_state_dict(inputs.state_dict, strict=True)
         self.module.train(case.mode == "training")
-        self.input = inputs.input.detach().requires_grad_(case.mode == "training")
-        self.grad_output = inputs.grad_output
+        self.input = self.arrange(inputs.input).detach().requires_grad_(case.input_grad)
+        self.grad_output = self.arrange(inputs.grad_output)
         self.initial = (inputs.h0, inputs.c0)
         self.state = self.initial
-        self.names = ("input", *(name for name, _ in self.module.named_parameters()))
+        trained = dict(self.module.named_parameters())
+        self.trained = {"input": self.input, **trained} if case.input_grad else trained
+        self.outputs: tuple[str, ...] = ("output", "h_n", "c_n")
+        if case.shape.cell:
+            self.outputs = ("h_n", "c_n")
+        elif case.shape.sequences == "cont":
+            # After pieces padded to one length torch has no last cell state.
+            self.outputs = ("output",)
         runners = {"inference": self._infer, "training": self._train, "step": self._step}
         self._runner = runners[case.mode]
+
+    def arrange(self, sequences: Tensor) -> Tensor:
+        """The input, or the gradient at the output, as the module has it."""
+        return sequences
+
+    def restore(self, arranged: Tensor) -> Tensor:
+        """Undoes ``arrange``; zero where there is no step."""
+        return arranged
+
+    def forward(self) -> tuple[Tensor, ...]:
+        """The module's call on the whole input: the output and what else is compared."""
+        output, (h_n, c_n) = self.module(self.input)
+        return output, h_n, c_n
 
     def run(self) -> tuple[Tensor, ...]:
         """What is timed."""
@@ -123,14 +111,12 @@ class Job:
 
     def _infer(self) -> tuple[Tensor, ...]:
         with torch.inference_mode():
-            output, (h_n, c_n) = self.module(self.input)
-        return output, h_n, c_n
+            return self.forward()
 
     def _train(self) -> tuple[Tensor, ...]:
-        output, (h_n, c_n) = self.module(self.input)
-        wanted = (self.input, *self.module.parameters())
-        grads = torch.autograd.grad(output, wanted, self.grad_output)
-        return output, h_n, c_n, *grads
+        output, *states = self.forward()
+        grads = torch.autograd.grad(output, list(self.trained.values()), self.grad_output)
+        return output, *states, *grads
 
     def _step(self) -> tuple[Tensor, ...]:
         with torch.inference_mode():
@@ -153,7 +139,51 @@ class Job:
 
     def named(self, values: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """What ``run`` returned, by name."""
-        names = ["h_n", "c_n"] if self.case.shape.cell else ["output", "h_n", "c_n"]
+        names = [*self.outputs]
         if self.case.mode == "training":
-            names += [f"grad of {name}" for name in self.names]
-        return {name: value.detach() for name, value in zip(names, values, strict=True)}
+            names += [f"grad of {name}" for name in self.trained]
+        found = {name: value.detach() for name, value in zip(names, values, strict=True)}
+        sequences = ("output", "grad of input")
+        return found | {name: self.restore(found[name]) for name in sequences if name in found}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An implementation: factories with the signatures of torch.nn.LSTM and torch.nn.LSTMCell."""
+
+    name: str
+    lstm: ModuleFactory
+    cell: ModuleFactory
+    # Around everything that the implementation runs.
+    within: Callable[[], AbstractContextManager[None]] = nullcontext
+    # How its module is called.
+    job: type[Job] = Job
+
+    def start(self, case: Case, inputs: Inputs) -> Job:
+        """This implementation with a case."""
+        return self.job(self, case, inputs)
+
+    def build(
+        self, shape: Shape, dtype: torch.dtype, device: torch.device | str = "cpu"
+    ) -> nn.Module:
+        """A module of this shape, time-major, in ``dtype`` on ``device``, freshly initialised."""
+        if shape.cell:
+            return self.cell(shape.input_size, shape.hidden_size, device=device, dtype=dtype)
+        return self.lstm(
+            shape.input_size,
+            shape.hidden_size,
+            num_layers=shape.num_layers,
+            bidirectional=shape.bidirectional,
+            device=device,
+            dtype=dtype,
+        )
+
+
+TORCH = Peer("torch", nn.LSTM, nn.LSTMCell)
+
+
+def lrcn_fast_peer() -> Peer:
+    """lrcn_fast's modules, imported on demand: drawing and reporting need no build."""
+    import lrcn_fast
+
+    return Peer("lrcn_fast", lrcn_fast.LSTM, lrcn_fast.LSTMCell)

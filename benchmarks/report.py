@@ -1,4 +1,4 @@
-"""A run's result as JSON, as a markdown table, and inside README."""
+"""What the reports of all benchmarks have in common: figures, tables, files."""
 
 from __future__ import annotations
 
@@ -14,29 +14,9 @@ from .machine import ROOT
 Result = dict[str, Any]
 
 RESULTS = ROOT / "benchmarks" / "results"
-IMAGES = ROOT / "docs" / "images"
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 QUIET = 0.1
 """Share of the machine that others may use before a result carries a warning."""
-
-HEADER = (
-    "mode",
-    "case",
-    "shape",
-    "torch.nn.LSTM",
-    "lrcn_fast",
-    "torch / ours",
-    "GFLOP/s torch",
-    "ours",
-)
-
-
-def file_stem(result: Result) -> str:
-    """Name of a machine class: device, instruction set, threads, and a dtype that isn't float32."""
-    machine, dtype = result["machine"], result["settings"]["dtype"]
-    stem = f"cpu-{machine['isa']}-{machine['threads']}t"
-    return stem if dtype == "float32" else f"{stem}-{dtype}"
 
 
 def duration(seconds: float) -> str:
@@ -50,22 +30,6 @@ def duration(seconds: float) -> str:
 def geometric_mean(values: list[float]) -> float:
     """Mean of ratios: of r and 1/r it is 1."""
     return math.exp(math.fsum(math.log(value) for value in values) / len(values))
-
-
-def _cells(row: Result) -> tuple[str, ...]:
-    if "refused" in row:
-        return row["mode"], row["name"], row["label"], "-", "-", "refused", "-", "-"
-    ratio = row["ratio"]
-    return (
-        row["mode"],
-        row["name"],
-        row["label"],
-        duration(row["median"]["torch"]),
-        duration(row["median"]["lrcn_fast"]),
-        f"**{ratio['median']:.2f}** ({ratio['low']:.2f} to {ratio['high']:.2f})",
-        f"{row['gflops']['torch']:.3g}",
-        f"{row['gflops']['lrcn_fast']:.3g}",
-    )
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -89,43 +53,15 @@ def warning_of_load(other_load: float | None) -> str | None:
     )
 
 
-def table(result: Result) -> str:
-    """The rows, then geometric means, memory, refusals and the machine, as markdown."""
-    lines = grid(HEADER, [_cells(row) for row in result["rows"]])
-    timed = [row for row in result["rows"] if "refused" not in row]
-    if timed:
-        means = []
-        for mode in dict.fromkeys(row["mode"] for row in timed):
-            mean = geometric_mean([row["ratio"]["median"] for row in timed if row["mode"] == mode])
-            means.append(f"{mode} {mean:.2f}")
-        slowest = min(timed, key=lambda row: float(row["ratio"]["median"]))
-        lines += [
-            "",
-            f"Geometric means of torch / ours: {', '.join(means)}. Lowest: {slowest['name']} "
-            f"({slowest['mode']}) {slowest['ratio']['median']:.2f}.",
-        ]
-    if memory := result.get("memory"):
-        mebibytes = {name: count / 2**20 for name, count in memory["bytes"].items()}
-        lines += [
-            "",
-            f"Peak memory of training ({memory['label']}): "
-            f"torch.nn.LSTM {mebibytes['torch']:.0f} MiB, "
-            f"lrcn_fast {mebibytes['lrcn_fast']:.0f} MiB, torch / ours {memory['ratio']:.2f}.",
-        ]
-    for row in result["rows"]:
-        if "refused" in row:
-            lines += ["", f"Refused: {row['refused']}"]
-    if busy := warning_of_load(result["other_load"]):
-        lines += ["", busy]
-    machine, versions = result["machine"], result["versions"]
-    lines += [
-        "",
-        f"{machine['cpu']}, {machine['threads']} threads, {machine['isa']}, "
-        f"{result['settings']['dtype']}; torch {versions['torch']}, lrcn_fast "
-        f"{versions['lrcn_fast']}, {result['date'][:10]}. Median time of a call; median and "
-        "quartiles of the ratio over alternating pairs.",
-    ]
-    return "\n".join(lines) + "\n"
+def merge(result: Result, before: Result | None, order: Sequence[str], key: str = "name") -> None:
+    """Keeps the rows that the same commit measured before, and the worse load."""
+    if before is None or any(before[name] != result[name] for name in ("commit", "settings")):
+        return
+    measured = {row[key] for row in result["rows"]}
+    kept = [row for row in before["rows"] if row[key] not in measured]
+    result["rows"] = sorted(kept + result["rows"], key=lambda row: order.index(row[key]))
+    if kept:
+        result["other_load"] = max(result["other_load"] or 0.0, before["other_load"] or 0.0)
 
 
 def write_files(folder: Path, stem: str, result: Result, text: str) -> tuple[Path, Path]:
@@ -139,26 +75,10 @@ def write_files(folder: Path, stem: str, result: Result, text: str) -> tuple[Pat
     return data, shown
 
 
-def write(result: Result, folder: Path) -> tuple[Path, Path]:
-    """Writes a result as JSON and its table into ``folder`` and returns their paths."""
-    return write_files(folder, file_stem(result), result, table(result))
-
-
-def newest(folder: Path = RESULTS, dtype: str = "float32") -> Path:
-    """The result file of ``dtype`` in ``folder`` with the latest date.
-
-    Raises:
-        FileNotFoundError: when there is none.
-    """
-    dated = []
-    for path in folder.glob("*.json"):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        # Results of GPUs lie in the same folder and have a form of their own.
-        if result.get("settings", {}).get("dtype") == dtype:
-            dated.append((result["date"], path))
-    if not dated:
-        raise FileNotFoundError(f"no {dtype} result in {folder}: run `python -m benchmarks` first")
-    return max(dated)[1]
+def read(folder: Path, stem: str) -> Result | None:
+    """The result that was written before; None where there is none."""
+    path = folder / f"{stem}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def update_between(path: Path, begin: str, end: str, content: str) -> bool:
@@ -174,14 +94,3 @@ def update_between(path: Path, begin: str, end: str, content: str) -> bool:
     if new != old:
         path.write_text(new, encoding="utf-8")
     return new != old
-
-
-def update_readme(result: Result, image: Path, readme: Path) -> bool:
-    """Puts plot and table between the two markers; returns whether the file changed.
-
-    Raises:
-        ValueError: when the file lacks one of the markers, or has one twice.
-    """
-    picture = Path(image).resolve().relative_to(readme.resolve().parent).as_posix()
-    content = f"![Speed-up over torch.nn.LSTM]({picture})\n\n{table(result)}"
-    return update_between(readme, BEGIN, END, content)

@@ -9,14 +9,18 @@ import pytest
 import torch
 
 from . import gate
-from .peers import TORCH, Inputs, Job, lrcn_fast_peer
+from .contenders import ours, ways_of_torch
+from .peers import Inputs, lrcn_fast_peer
 from .shapes import Case, cases
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
 DTYPE = torch.float32
-PEERS = {"torch": lambda: TORCH, "lrcn_fast": lrcn_fast_peer}
+PEERS = {
+    "torch": lambda case: ways_of_torch(case)[0],
+    "lrcn_fast": lambda case: ours(case, lrcn_fast_peer()),
+}
 
 
 @functools.cache
@@ -31,6 +35,6 @@ def test_lstm(benchmark: BenchmarkFixture, case: Case, peer: str) -> None:
     """Times one implementation on one row, after both agreed with float64."""
     errors = _check(case)
     benchmark.group = f"{case.name}: {case.shape.label}"
-    benchmark.extra_info["flops"] = case.shape.flops(case.mode)
+    benchmark.extra_info["flops"] = case.flops
     benchmark.extra_info["errors"] = errors
-    benchmark(Job(PEERS[peer](), case, Inputs.make(case.shape, DTYPE)).run)
+    benchmark(PEERS[peer](case).start(case, Inputs.make(case.shape, DTYPE)).run)

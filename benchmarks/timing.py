@@ -1,11 +1,12 @@
-"""Timing of two callables in alternation: a change of the machine's speed hits both alike."""
+"""Timing of callables in alternation: a change of the machine's speed hits all alike."""
 
 from __future__ import annotations
 
 import gc
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Timer = Callable[[], float]
@@ -15,24 +16,25 @@ Timer = Callable[[], float]
 class Budget:
     """How long one row may take.
 
-    Pairs are made for ``seconds``, at least ``min_pairs`` and at most ``max_pairs`` of them. Each
-    sample repeats the call until it lasts ``min_sample`` seconds, which the timer resolves well.
+    Rounds are made for ``seconds``, at least ``min_rounds`` and at most ``max_rounds`` of them.
+    Each sample repeats the call until it lasts ``min_sample`` seconds, which the timer resolves
+    well.
     """
 
     seconds: float = 5.0
-    min_pairs: int = 5
-    max_pairs: int = 100
+    min_rounds: int = 5
+    max_rounds: int = 100
     min_sample: float = 0.005
     warm_up: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_pairs <= self.max_pairs:
+        if not 1 <= self.min_rounds <= self.max_rounds:
             raise ValueError(
-                f"expected 1 <= min_pairs <= max_pairs, got {self.min_pairs}, {self.max_pairs}"
+                f"expected 1 <= min_rounds <= max_rounds, got {self.min_rounds}, {self.max_rounds}"
             )
 
 
-QUICK = Budget(seconds=0.02, min_pairs=3, max_pairs=5, min_sample=0.0, warm_up=0.0)
+QUICK = Budget(seconds=0.02, min_rounds=3, max_rounds=5, min_sample=0.0, warm_up=0.0)
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,16 @@ class Quartiles:
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Seconds per call of two callables; ``first[k]`` and ``second[k]`` are neighbours in time."""
+class Rounds:
+    """Seconds per call of some callables; those with one index are neighbours in time."""
 
-    first: list[float]
-    second: list[float]
+    seconds: dict[str, list[float]]
     calls_per_sample: int
 
-    def ratio(self) -> Quartiles:
-        """Quartiles of first/second, pair by pair."""
-        return Quartiles.of([a / b for a, b in zip(self.first, self.second, strict=True)])
+    def ratio(self, first: str, second: str) -> Quartiles:
+        """Quartiles of one's time over another's, round by round."""
+        pairs = zip(self.seconds[first], self.seconds[second], strict=True)
+        return Quartiles.of([a / b for a, b in pairs])
 
 
 def _sample(call: Callable[[], object], number: int, timer: Timer) -> float:
@@ -72,8 +74,10 @@ def _sample(call: Callable[[], object], number: int, timer: Timer) -> float:
     return (timer() - start) / number
 
 
-def _warm_up(call: Callable[[], object], seconds: float, timer: Timer) -> float:
-    """Fastest of the calls made: at least two, because the first one allocates and plans."""
+def fastest_call(
+    call: Callable[[], object], seconds: float, timer: Timer = time.perf_counter
+) -> float:
+    """Seconds of the fastest of the calls made: at least two, as the first allocates and plans."""
     start = timer()
     fastest = min(_sample(call, 1, timer), _sample(call, 1, timer))
     while timer() - start < seconds:
@@ -82,31 +86,31 @@ def _warm_up(call: Callable[[], object], seconds: float, timer: Timer) -> float:
 
 
 def alternate(
-    first: Callable[[], object],
-    second: Callable[[], object],
-    budget: Budget,
-    timer: Timer = time.perf_counter,
-) -> Pairs:
-    """Times both callables in pairs; each pair starts with the one that ended the pair before.
+    calls: Mapping[str, Callable[[], object]], budget: Budget, timer: Timer = time.perf_counter
+) -> Rounds:
+    """Times all callables in rounds; each round starts with the one that ended the round before.
 
-    The order is swapped because the second call of a pair finds the caches as the first left them.
-    The garbage collector is off while a pair runs.
+    So each of them is as often as the others the one that finds the caches as it left them itself.
+    The garbage collector is off meanwhile.
     """
-    fastest = min(_warm_up(call, budget.warm_up / 2, timer) for call in (first, second))
-    number = max(1, round(budget.min_sample / max(fastest, 1e-9)))
-    calls = (first, second)
-    samples: tuple[list[float], list[float]] = ([], [])
+    shortest = min(
+        fastest_call(call, budget.warm_up / len(calls), timer) for call in calls.values()
+    )
+    number = max(1, round(budget.min_sample / max(shortest, 1e-9)))
+    order = deque(calls)
+    samples: dict[str, list[float]] = {name: [] for name in calls}
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
         start = timer()
-        for pair in range(budget.max_pairs):
-            for which in (0, 1) if pair % 2 == 0 else (1, 0):
-                samples[which].append(_sample(calls[which], number, timer))
-            if pair + 1 >= budget.min_pairs and timer() - start >= budget.seconds:
+        for turn in range(budget.max_rounds):
+            for name in order:
+                samples[name].append(_sample(calls[name], number, timer))
+            order.rotate()
+            if turn + 1 >= budget.min_rounds and timer() - start >= budget.seconds:
                 break
     finally:
         if collecting:
             gc.enable()
-    return Pairs(*samples, calls_per_sample=number)
+    return Rounds(samples, number)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import command, machine
 from ..command import DOCS, SCRATCH
-from ..report import RESULTS, update_between
+from ..report import RESULTS, merge, read, update_between
 from ..run import thread_count
 from . import report
 from .measure import BUDGET, QUICK, measure, peak_in_fresh_process
@@ -29,15 +27,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_memory(parser)
     command.add_update(parser)
     return parser
-
-
-def _read(folder: Path, threads: int) -> dict[str, Any] | None:
-    stem = report.file_stem({"machine": {"isa": machine.cpu_isa(), "threads": threads}})
-    path = folder / f"{stem}.json"
-    if not path.exists():
-        return None
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
 
 
 def _run(rows: list[Row], *, threads: int, with_memory: bool, quick: bool) -> dict[str, Any]:
@@ -59,18 +48,6 @@ def _run(rows: list[Row], *, threads: int, with_memory: bool, quick: bool) -> di
     return result
 
 
-def _merge(result: dict[str, Any], before: dict[str, Any] | None) -> None:
-    """Keeps the rows that the same commit measured before, and the worse load."""
-    if before is None or any(before[key] != result[key] for key in ("commit", "settings")):
-        return
-    measured = {row["name"] for row in result["rows"]}
-    kept = [row for row in before["rows"] if row["name"] not in measured]
-    order = [row.name for row in ROWS]
-    result["rows"] = sorted(kept + result["rows"], key=lambda row: order.index(row["name"]))
-    if kept:
-        result["other_load"] = max(result["other_load"] or 0.0, before["other_load"] or 0.0)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0; 1 when a check refused anyone; 2 when nothing can be measured or shown."""
     options = _parser().parse_args(arguments)
@@ -79,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     threads = options.threads or torch.get_num_threads()
     folder = options.output or (SCRATCH if options.quick else RESULTS)
-    before = _read(folder, threads)
+    present = {"machine": {"isa": machine.cpu_isa(), "threads": threads}}
+    before = read(folder, report.file_stem(present))
     if options.update_docs:
         if before is None:
             print(f"--update-docs: {folder} has no result of this machine", file=sys.stderr)
@@ -94,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     result = _run(rows, threads=threads, with_memory=not options.no_memory, quick=options.quick)
     refused = any(row["refused"] for row in result["rows"])
-    _merge(result, before)
+    merge(result, before, [row.name for row in ROWS])
     written = report.write(result, folder)
     print(report.table(result))
     print("\n".join(f"wrote {path}" for path in written))

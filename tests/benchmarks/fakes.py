@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.peers import TORCH, Peer
 from benchmarks.run import run
-from benchmarks.shapes import Case, Shape
+from benchmarks.shapes import Case, Shape, cases
 
 TINY = Shape("tiny", 3, 2, 5, 4, num_layers=2, bidirectional=True)
 TINY_STEP = Shape("tiny-step", 1, 2, 5, 4)
@@ -74,4 +75,23 @@ def peer(lstm: type[nn.LSTM]) -> Peer:
 
 def tiny_result(lstm: type[nn.LSTM] = nn.LSTM) -> dict[str, Any]:
     """A quick run over the tiny cases."""
-    return run(TINY_CASES, peer(lstm), threads=1, quick=True, with_memory=False)
+    return run(TINY_CASES, peer(lstm), threads=1, quick=True)
+
+
+def whole_result(
+    ratio: float, dtype: str = "float32", threads: int = 2, **others: float
+) -> dict[str, Any]:
+    """All rows as if lrcn_fast were ``ratio`` times as fast as torch, but for rows named."""
+    result = tiny_result()
+    template = next(row for row in result["rows"] if row["mode"] == "inference")
+    rows = []
+    for case in cases():
+        found = others.get(case.name.replace("-", "_"), ratio)
+        row = {**template, "case": case.name, "name": case.title, "mode": case.mode}
+        row |= {"label": case.label, "shape": asdict(case.shape), "input_grad": case.input_grad}
+        row["ratio"] = dict.fromkeys(("low", "median", "high"), found)
+        row["peers"] = {}
+        rows.append(row)
+    result["machine"]["threads"] = threads
+    result["settings"]["dtype"] = dtype
+    return {**result, "rows": rows}

@@ -36,7 +36,7 @@ def test_a_wrong_implementation_is_not_timed(lstm: type[nn.LSTM], mode: str, mes
     case = next(case for case in fakes.TINY_CASES if case.name == f"tiny-{mode}")
     with pytest.raises(gate.GateError, match=message):
         gate.check(case, fakes.peer(lstm), torch.float32)
-    row = run_case(case, fakes.peer(lstm), torch.float32, QUICK)
+    row = run_case(case, fakes.peer(lstm), torch.float32, QUICK, 1.0)
     assert message.partition(": error")[0] in row["refused"]
     assert not row.keys() & {"median", "ratio", "seconds"}
 

@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         "--dtype", choices=DTYPES, help=f"(default: {', then '.join(documents.DTYPES)})"
     )
     parser.add_argument(
-        "--seconds", type=float, default=3.0, help="time per row (default: %(default)s)"
+        "--seconds", type=float, default=2.0, help="time per row (default: %(default)s)"
     )
     parser.add_argument(
         "--update-readme",

@@ -112,7 +112,7 @@ def run(
     *,
     dtype: str = "float32",
     threads: int | None = None,
-    seconds: float = 3.0,
+    seconds: float = 2.0,
     quick: bool = False,
     progress: Callable[[list[Case]], Iterable[Case]] = iter,
 ) -> dict[str, Any]:

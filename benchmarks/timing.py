@@ -21,7 +21,7 @@ class Budget:
     well.
     """
 
-    seconds: float = 5.0
+    seconds: float = 2.0
     min_rounds: int = 5
     max_rounds: int = 100
     min_sample: float = 0.005

@@ -79,9 +79,12 @@ def tiny_result(lstm: type[nn.LSTM] = nn.LSTM) -> dict[str, Any]:
 
 
 def whole_result(
-    ratio: float, dtype: str = "float32", threads: int = 2, **others: float
+    ratio: float, dtype: str = "float32", threads: int = 2, share: float = 0.01, **others: float
 ) -> dict[str, Any]:
-    """All rows as if lrcn_fast were ``ratio`` times as fast as torch, but for rows named."""
+    """All rows as if lrcn_fast were ``ratio`` times as fast as torch, but for rows named.
+
+    torch reaches ``share`` of the peak.
+    """
     result = tiny_result()
     template = next(row for row in result["rows"] if row["mode"] == "inference")
     rows = []
@@ -90,7 +93,7 @@ def whole_result(
         row = {**template, "case": case.name, "name": case.title, "mode": case.mode}
         row |= {"label": case.label, "shape": asdict(case.shape), "input_grad": case.input_grad}
         row["ratio"] = dict.fromkeys(("low", "median", "high"), found)
-        row["peers"] = {}
+        row["peers"], row["share_of_peak"] = {}, {"torch": share, "lrcn_fast": share * found}
         rows.append(row)
     result["machine"]["threads"] = threads
     result["settings"]["dtype"] = dtype

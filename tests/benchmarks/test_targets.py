@@ -36,6 +36,15 @@ def test_means_are_of_padded_rows_with_a_gradient_of_the_input() -> None:
     assert _states(fakes.whole_result(1.41, **others))["padded training, geometric mean"] == "met"
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.8, True), (0.7, False)])
+def test_what_the_peak_would_reach_is_told_where_that_is_too_little(
+    share: float, told: bool
+) -> None:
+    found = targets.found(GOALS[1], fakes.whole_result(1.2, share=share))
+    assert (found.state, "; at the peak 1.25" in found.shown) == ("missed", told)
+    assert "peak" not in targets.found(GOALS[1], fakes.whole_result(1.5, share=share)).shown
+
+
 def test_nothing_is_met_by_rows_that_lack_or_are_refused() -> None:
     result = fakes.whole_result(20.0)
     result["rows"][3]["refused"] = "why"

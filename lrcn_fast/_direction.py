@@ -17,6 +17,7 @@ from lrcn_fast._arguments import (
 from lrcn_fast._constant import constant_when_traced
 from lrcn_fast.backends import Backend
 from lrcn_fast.ops.linear import project
+from lrcn_fast.reference.lstm_scans import listed
 
 __all__ = ["Results", "Run", "Weights", "cell_step", "hidden_size", "recur", "split_params"]
 
@@ -260,7 +261,7 @@ def recur(runs: Sequence[Run], gates: Sequence[Tensor]) -> list[Results]:
         lists = _NATIVE_SCANS(
             list(gates),
             [run.weights.hh for run in runs],
-            *(_listed(tensors) for tensors in zip(*map(_optional, runs), strict=True)),
+            *(listed(tensors) for tensors in zip(*map(_optional, runs), strict=True)),
             [run.reverse for run in runs],
             *options,
         )
@@ -274,9 +275,3 @@ def recur(runs: Sequence[Run], gates: Sequence[Tensor]) -> list[Results]:
 
 def _optional(run: Run) -> tuple[Tensor | None, ...]:
     return run.weights.hr, run.static_gates, run.h0, run.c0, run.cont, run.lengths
-
-
-def _listed(tensors: Sequence[Tensor | None]) -> list[Tensor]:
-    """As the operators over lists take them: (0,) where a run lacks the tensor."""
-    given = [tensor for tensor in tensors if tensor is not None]
-    return [given[0].new_empty(0) if x is None else x for x in tensors] if given else []

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._functorch.utils import enable_single_level_autograd_function
-from torch._library.autograd import not_list_of_tensor, supports_tensorlist
+from torch._library.autograd import supports_tensorlist
 from torch.autograd import Function, forward_ad
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torch.utils._pytree import tree_leaves
 
 from lrcn_fast._arguments import inside_transforms
 
-__all__ = ["autograd_kernel", "pull_back", "pulled_back", "save_arguments"]
+__all__ = ["autograd_kernel", "has_gradient", "make_duals", "unpack_duals"]
 
 _below_autograd = torch._C._AutoDispatchBelowAutograd
 _keys_below_autograd = torch._C._after_autograd_keyset
@@ -27,7 +27,7 @@ def autograd_kernel(
     *,
     backward: Callable[..., Any],
     setup_context: Callable[..., None] | None,
-    ordinary: Callable[..., Any] | None,
+    forward_mode: Callable[..., Any] | None,
 ) -> Callable[..., Any]:
     """Return the kernel of an operator for the dispatch key ``Autograd``.
 
@@ -36,8 +36,8 @@ def autograd_kernel(
         backward: as in ``torch.library.register_autograd``, as the next is, but for an element that
             ``ctx.needs_input_grad`` has too many, at its end.
         setup_context: what it saves; None where nothing is.
-        ordinary: the operator's arguments to its results in ordinary torch operations, which
-            computes values and tangents where an argument has a tangent; None where there is none.
+        forward_mode: takes the operator and its arguments, of which some are dual tensors, and
+            returns results that are; None where there is no forward mode.
     """
     schema = operator._schema
     defaults = [argument.default_value for argument in schema.arguments]
@@ -72,13 +72,13 @@ def autograd_kernel(
     def kernel(keyset: Any, *args: Any) -> Any:
         transformed = inside_transforms()
         if (transformed or forward_ad._current_level >= 0) and _has_tangent(args):
-            if ordinary is None:
+            if forward_mode is None:
                 raise NotImplementedError(
                     f"lrcn_fast::{operator._opname}: forward mode differentiation (jvp, dual "
                     "tensors) is not implemented"
                 )
-            return ordinary(*args)
-        if not (torch.is_grad_enabled() and torch._C._any_requires_grad(*args)):
+            return forward_mode(operator, *args)
+        if not has_gradient(args):
             return below(keyset, args)
         # The dispatcher drops arguments that are equal to their defaults.
         args += tuple(defaults[len(args) :])
@@ -90,6 +90,11 @@ def autograd_kernel(
     return kernel
 
 
+def has_gradient(args: Sequence[Any]) -> bool:
+    """Return whether autograd keeps a graph for what these arguments go into, at this level."""
+    return torch.is_grad_enabled() and torch._C._any_requires_grad(*args)
+
+
 def _has_tangent(args: Sequence[Any]) -> bool:
     unpack = torch._VF._unpack_dual
     return any(unpack(x, level=0).tangent is not None for x in _tensors(args))
@@ -99,53 +104,13 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
     return (x for x in tree_leaves(tree) if isinstance(x, Tensor) and x.is_floating_point())
 
 
-def save_arguments(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    """Save all arguments, for :func:`pulled_back`."""
-    leaves, ctx.form = tree_flatten(inputs, is_leaf=not_list_of_tensor)
-    ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in leaves))
-    ctx.others = [None if isinstance(x, Tensor) else x for x in leaves]
-    ctx.set_materialize_grads(False)
+def unpack_duals(tensors: Sequence[Tensor | None]) -> tuple[list[Any], list[Tensor | None]]:
+    """Return primals and tangents, None for none, at the level of the operator that is called."""
+    pairs = [(None, None) if x is None else torch._VF._unpack_dual(x, level=0) for x in tensors]
+    return [primal for primal, _ in pairs], [tangent for _, tangent in pairs]
 
 
-def pulled_back(ordinary: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the backward of an operator as torch differentiates ordinary operations.
-
-    Args:
-        ordinary: the operator's arguments to its results, in ordinary torch operations.
-    """
-
-    def backward(ctx: Any, *grads: Any) -> Any:
-        saved = zip(ctx.saved_tensors, ctx.others, strict=True)
-        leaves = [other if tensor is None else tensor for tensor, other in saved]
-        needs = [bool(need) for need in tree_leaves(ctx.needs_input_grad)]
-        wanted = [n for n, need in enumerate(needs[: len(leaves)]) if need]
-
-        def call(*inputs: Tensor) -> Any:
-            for n, x in zip(wanted, inputs, strict=True):
-                leaves[n] = x
-            return ordinary(*tree_unflatten(leaves, ctx.form))
-
-        found: list[Tensor | None] = [None] * len(leaves)
-        gradients = pull_back(call, [leaves[n] for n in wanted], tree_leaves(grads))
-        for n, gradient in zip(wanted, gradients, strict=True):
-            found[n] = gradient
-        return tuple(tree_unflatten(found, ctx.form))
-
-    return backward
-
-
-def pull_back(
-    function: Callable[..., Any], inputs: Sequence[Tensor], grads: Sequence[Tensor | None]
-) -> Sequence[Tensor | None]:
-    """Return the gradients at the inputs from those at a function's results, with their graph."""
-    given = [grad for grad in grads if grad is not None]
-    if not given:
-        return [None] * len(inputs)
-
-    def results(*values: Tensor) -> list[Tensor]:
-        leaves = zip(tree_leaves(function(*values)), grads, strict=True)
-        return [result for result, grad in leaves if grad is not None]
-
-    # torch.autograd.grad would not know inputs that were saved inside a transform which has ended.
-    found: Sequence[Tensor | None] = torch.func.vjp(results, *inputs)[1](given)
-    return found
+def make_duals(primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return dual tensors of primals and their tangents."""
+    pairs = zip(primals, tangents, strict=True)
+    return tuple(torch._VF._make_dual(primal, tangent, level=0) for primal, tangent in pairs)

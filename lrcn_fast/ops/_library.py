@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lrcn_fast.ops._autograd import autograd_kernel, pulled_back, save_arguments
+from lrcn_fast.ops._autograd import autograd_kernel
 from lrcn_fast.ops._vmap import Rows, vmap_rule
 
 __all__ = [
@@ -31,19 +31,19 @@ def define(
     fake: Callable[..., Any],
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
-    ordinary: Callable[..., Any] | None = None,
+    forward_mode: Callable[..., Any] | None = None,
     vmap: Callable[..., Any] | None = None,
     autocast: bool = True,
 ) -> None:
     """Define an operator with its fake kernel, its derivatives and its rule under autocast.
 
     Args:
-        setup_context, backward, ordinary: see :func:`lrcn_fast.ops._autograd.autograd_kernel`.
+        setup_context, backward, forward_mode: see :func:`lrcn_fast.ops._autograd.autograd_kernel`.
         vmap: as ``torch.library.register_vmap`` takes it; None for torch's own loop.
         autocast: whether autocast casts the arguments; else the operator follows their dtype.
     """
     _define(name, signature, fake)
-    _register_autograd(name, backward, setup_context, ordinary)
+    _register_autograd(name, backward, setup_context, forward_mode)
     if vmap is not None:
         torch.library.register_vmap(f"{_NAMESPACE}::{name}", vmap, lib=_library)
     if autocast:
@@ -62,12 +62,14 @@ class Half:
             one without a suffix gets its kernels from the extension.
         rows: of its arguments and its results, see :mod:`lrcn_fast.ops._vmap`; None for torch's own
             loop over what vmap maps.
+        forward_mode: see :func:`lrcn_fast.ops._autograd.autograd_kernel`.
     """
 
     signature: str
     fake: Callable[..., Any]
     implementations: Mapping[str, Callable[..., Any]]
     rows: tuple[Rows, Rows] | None = None
+    forward_mode: Callable[..., Any] | None = None
 
 
 def define_both(
@@ -77,21 +79,19 @@ def define_both(
     *,
     setup_context: Callable[..., None],
     gradient: Callable[..., Any],
-    differentiable: bool = False,
+    second: tuple[Callable[..., None], Callable[..., Any]] | None = None,
     autocast: bool = True,
 ) -> None:
     """Define ``{name}_forward`` and ``{name}_backward``, without and with each of the suffixes.
 
     Args:
         gradient: takes the backward operator to call, then what autograd passes (ctx, grads ..).
-        differentiable: whether the reference is made of ordinary operations and all its results
-            have gradients: second derivatives and forward mode differentiate it in the place of
-            whichever half. Else there are none.
+        second: the gradient of the backward operator, after what saves for it; None refuses it.
         autocast: as in :func:`define`.
     """
     for suffix in ("", *forward.implementations):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
-        _define_backward(backward_name, backward, differentiable, f"lrcn_fast.reference.{name}")
+        _define_backward(backward_name, backward, second, f"lrcn_fast.reference.{name}")
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
         define(
             forward_name,
@@ -99,7 +99,7 @@ def define_both(
             fake=forward.fake,
             setup_context=setup_context,
             backward=functools.partial(gradient, operator),
-            ordinary=forward.implementations["_reference"] if differentiable else None,
+            forward_mode=forward.forward_mode,
             autocast=autocast,
         )
         _register_rows(forward_name, forward)
@@ -116,18 +116,14 @@ def define_undifferentiable(name: str, operator: Half) -> None:
         implement(name + suffix, function)
 
 
-def define_inference(name: str, operator: Half, *, differentiable: bool = False) -> None:
-    """Define an operator without a gradient, without and with each of the suffixes.
-
-    Args:
-        differentiable: whether forward mode differentiates the reference in its place.
-    """
+def define_inference(name: str, operator: Half) -> None:
+    """Define an operator without a gradient, without and with each of the suffixes."""
     define_undifferentiable(name, operator)
     for suffix in ("", *operator.implementations):
         _refuse_gradient(
             name + suffix,
+            operator,
             "it is for inference and has no gradient; call it under torch.no_grad()",
-            operator.implementations["_reference"] if differentiable else None,
         )
 
 
@@ -138,38 +134,44 @@ def implement(
     _library.impl(name, function, key)
 
 
-def _define_backward(name: str, half: Half, differentiable: bool, reference: str) -> None:
+def _define_backward(
+    name: str,
+    half: Half,
+    second: tuple[Callable[..., None], Callable[..., Any]] | None,
+    reference: str,
+) -> None:
     _define(name, half.signature, half.fake)
     _register_rows(name, half)
-    if differentiable:
-        ordinary = half.implementations["_reference"]
-        _register_autograd(name, pulled_back(ordinary), save_arguments, ordinary)
+    if second is not None:
+        setup_context, backward = second
+        _register_autograd(name, backward, setup_context, half.forward_mode)
         return
     _refuse_gradient(
         name,
+        half,
         "second derivatives are not implemented; "
         f"{reference} is made of ordinary torch operations and has them",
     )
 
 
-def _refuse_gradient(name: str, reason: str, ordinary: Callable[..., Any] | None = None) -> None:
+def _refuse_gradient(name: str, half: Half, reason: str) -> None:
     def backward(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(f"lrcn_fast::{name}: {reason}")
 
-    _register_autograd(name, backward, None, ordinary)
+    _register_autograd(name, backward, None, half.forward_mode)
 
 
 def _register_autograd(
     name: str,
     backward: Callable[..., Any],
     setup_context: Callable[..., None] | None,
-    ordinary: Callable[..., Any] | None,
+    forward_mode: Callable[..., Any] | None,
 ) -> None:
     kernel = autograd_kernel(
         getattr(torch.ops.lrcn_fast, name).default,
         backward=backward,
         setup_context=setup_context,
-        ordinary=ordinary,
+        forward_mode=forward_mode,
     )
     _library.impl(name, kernel, "Autograd", with_keyset=True)
 

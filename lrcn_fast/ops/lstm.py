@@ -10,26 +10,33 @@ TF32 products. The reference leaves that to torch's own products.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from lrcn_fast import reference
 from lrcn_fast._arguments import is_transformed
 from lrcn_fast.ops import _library
-from lrcn_fast.ops._autograd import pull_back
-from lrcn_fast.ops.linear import project, weight_gradient
+from lrcn_fast.ops._autograd import has_gradient, make_duals, unpack_duals
+from lrcn_fast.ops._lstm_derivatives import (
+    Injected,
+    Saved,
+    backward_gradients,
+    forward_tangents,
+    inject,
+    plus,
+    previous_states,
+    rows_of,
+)
+from lrcn_fast.ops.linear import weight_gradient
 
 __all__ = [
     "BACKWARD_ROWS",
     "FORWARD_ROWS",
-    "Saved",
     "fake_backward",
     "fake_forward",
     "gradients",
-    "inject",
-    "plus",
+    "only_asked_for",
 ]
 
 _FORWARD = (
@@ -104,29 +111,6 @@ def fake_backward(
     )
 
 
-class Saved(NamedTuple):
-    """What the backward of a scan needs of its forward, as in ``lstm_forward``."""
-
-    weight_hh: Tensor
-    weight_hr: Tensor | None
-    h0: Tensor | None
-    c0: Tensor | None
-    cont: Tensor | None
-    lengths: Tensor | None
-    states: Tensor
-    cells: Tensor
-    activations: Tensor
-
-    def check(self, name: str) -> None:
-        """Raise a RuntimeError where the forward kept no cells or no activations."""
-        if self.activations.dim() == 3 and self.cells.dim() == 3:
-            return
-        raise RuntimeError(
-            f"lrcn_fast::{name}: a gradient is asked for, but the forward was called "
-            "without save_cells=True and save_activations=True"
-        )
-
-
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     _, weight_hh, weight_hr, _, h0, c0, cont, lengths, *options = inputs
     states, _, _, cells, activations = output
@@ -135,45 +119,6 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     )
     ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = options
     ctx.set_materialize_grads(False)
-
-
-def _previous_states(
-    states: Tensor,
-    h0: Tensor | None,
-    cont: Tensor | None,
-    lengths: Tensor | None,
-    reverse: bool,
-    batch_first: bool,
-) -> Tensor:
-    """The state (T, B, P) that each step's recurrent product read; anything past the lengths."""
-    time = 1 if batch_first else 0
-    steps = states.shape[time]
-    initial = torch.zeros_like(states.select(time, 0)) if h0 is None else h0
-    if lengths is not None and h0 is not None:
-        # A row without steps read nothing, whatever its initial state is.
-        initial = torch.where(lengths[:, None] > 0, h0, torch.zeros_like(h0))
-    inner = states.narrow(time, 1 if reverse else 0, steps - 1)
-    ends = [inner, initial.unsqueeze(time)] if reverse else [initial.unsqueeze(time), inner]
-    previous = torch.cat(ends, time)
-    last = None
-    if reverse and lengths is not None:
-        index = torch.arange(steps, device=states.device)
-        last = index == lengths[:, None] - 1 if batch_first else index[:, None] == lengths - 1
-        if h0 is not None:
-            previous = torch.where(last.unsqueeze(2), initial.unsqueeze(time), previous)
-    if cont is None:
-        return previous
-    carried = cont
-    if reverse:
-        ending = torch.ones_like(cont.narrow(time, 0, 1))
-        carried = torch.cat([cont.narrow(time, 1, steps - 1), ending], time)
-        carried = carried if last is None else carried | last
-    return torch.where(carried.unsqueeze(2), previous, torch.zeros_like(previous))
-
-
-def _rows(sequence: Tensor) -> Tensor:
-    """(T*B, N) of (T, B, N); not flatten, for which a gradient in batches has no rule."""
-    return sequence.reshape(-1, sequence.shape[2])
 
 
 def _gradient_at_weight_hh(
@@ -190,55 +135,14 @@ def _gradient_at_weight_hh(
         steps = states.shape[0]
         current = grad_gates.narrow(0, 0 if reverse else 1, steps - 1)
         previous = states.narrow(0, 1 if reverse else 0, steps - 1)
-        grad = weight_gradient(_rows(current), _rows(previous))
+        grad = weight_gradient(rows_of(current), rows_of(previous))
         if h0 is None:
             return grad
         first = grad_gates[-1 if reverse else 0].t()
         # vmap has no rule for the product in place, which needs no second buffer.
         return grad + first @ h0 if is_transformed() else grad.addmm_(first, h0)
-    previous = _previous_states(states, h0, cont, lengths, reverse, batch_first)
-    return weight_gradient(_rows(grad_gates), _rows(previous))
-
-
-class Injected(NamedTuple):
-    """What a second derivative sends through the activations of a scan, into the steps' gates."""
-
-    gates: Tensor  # (T, B, 4H)
-    output: Tensor  # (T, B, P), by way of the recurrent products
-    h0: Tensor | None  # (B, P), in the same way
-
-
-def inject(
-    saved: Saved, reverse: bool, batch_first: bool, needs_h0: bool, grad_activations: Tensor | None
-) -> Injected | None:
-    """Return what has to be added for the gradients at activated gates (T, B, 4H); None for none.
-
-    ``lstm_backward`` takes no such gradients. They go to the gates by themselves, and from there to
-    the states that the steps read, whose gradients it takes.
-    """
-    if grad_activations is None:
-        return None
-    at_gates = grad_activations * reference.gate_slopes(saved.activations)
-    if saved.lengths is not None:
-        valid = reference.valid_steps(saved.lengths, at_gates.shape[1 if batch_first else 0])
-        inside = valid.transpose(0, 1) if batch_first else valid
-        at_gates = torch.where(inside, at_gates, torch.zeros_like(at_gates))
-    at_previous = project(at_gates, saved.weight_hh.t())
-    rows = (saved.cont, saved.lengths, reverse, batch_first)
-    sources = [saved.states]
-    if saved.h0 is not None and needs_h0:
-        sources.append(saved.h0)
-
-    def previous(states: Tensor, h0: Tensor | None = saved.h0) -> Tensor:
-        return _previous_states(states, h0, *rows)
-
-    at_output, *at_h0 = pull_back(previous, sources, [at_previous])
-    assert at_output is not None
-    return Injected(at_gates, at_output, at_h0[0] if at_h0 else None)
-
-
-def plus(grad: Tensor | None, other: Tensor) -> Tensor:
-    return other if grad is None else grad + other
+    previous = previous_states(states, h0, cont, lengths, reverse, batch_first)
+    return weight_gradient(rows_of(grad_gates), rows_of(previous))
 
 
 def gradients(
@@ -262,7 +166,7 @@ def gradients(
     grad_gates, grad_h0, grad_c0, grad_hidden = at_scan
     if injected is not None:
         grad_gates = grad_gates + injected.gates
-        grad_h0 = grad_h0 if injected.h0 is None else grad_h0 + injected.h0
+        grad_h0 = grad_h0 + injected.h0
     _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0 = needs
     grad_hh = grad_hr = None
     if needs_hh:
@@ -270,8 +174,7 @@ def gradients(
             grad_gates, saved.states, saved.h0, saved.cont, saved.lengths, reverse, batch_first
         )
     if needs_hr:
-        unprojected = saved.activations[..., -saved.cells.shape[2] :] * saved.cells.tanh()
-        grad_hr = weight_gradient(_rows(grad_hidden), _rows(unprojected))
+        grad_hr = weight_gradient(rows_of(grad_hidden), rows_of(saved.unprojected))
     return (
         grad_gates,
         grad_hh,
@@ -294,7 +197,7 @@ def _gradient(
     saved = Saved(*ctx.saved_tensors)
     saved.check("lstm_forward")
     options = (ctx.reverse, ctx.batch_first)
-    injected = inject(saved, *options, ctx.needs_input_grad[4], grad_activations)
+    injected = inject(saved, *options, grad_activations)
     if injected is not None:
         grad_output = plus(grad_output, injected.output)
     grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
@@ -302,6 +205,38 @@ def _gradient(
     at_scan = backward(*grads, *kept, saved.cont, saved.lengths, *options, ctx.tf32)
     found = gradients(ctx.needs_input_grad[:6], saved, *options, at_scan, injected)
     return (*found, *[None] * 7)
+
+
+def only_asked_for(saved: Sequence[Tensor], asked: Sequence[bool]) -> list[Tensor]:
+    """Cells and activations, (0,) for what the forward was not asked to save."""
+    return [x if wanted else x.new_empty(0) for x, wanted in zip(saved, asked)]
+
+
+def _forward_mode(operator: Any, *arguments: Any) -> tuple[Tensor, ...]:
+    if has_gradient(arguments):
+        # A backward that reads primals alone would lose their tangents.
+        return _reference_forward(*arguments)
+    primals, tangents = unpack_duals(arguments[:6])
+    cont, lengths, reverse, batch_first, *saves_and_tf32 = arguments[6:]
+    rows = (reverse, batch_first)
+    results = operator(*primals, cont, lengths, *rows, True, True, *saves_and_tf32[2:])
+    states, _, _, cells, activations = results
+    _, weight_hh, weight_hr, _, h0, c0 = primals
+    saved = Saved(weight_hh, weight_hr, h0, c0, cont, lengths, states, cells, activations)
+    duals = make_duals(results, forward_tangents(saved, *rows, tangents))
+    return (*duals[:3], *only_asked_for(duals[3:], saves_and_tf32))
+
+
+def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.reverse, ctx.batch_first, _ = inputs
+    ctx.save_for_backward(*tensors, output[0])
+    ctx.set_materialize_grads(False)
+
+
+def _second(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    *arguments, gates = ctx.saved_tensors
+    found = backward_gradients([*arguments, ctx.reverse, ctx.batch_first], gates, grads)
+    return (*found, *[None] * 5)
 
 
 def _reference_forward(*arguments: Any) -> tuple[Tensor, ...]:
@@ -331,14 +266,16 @@ _library.define_both(
         fake_forward,
         {"_triton": _triton_forward, "_reference": _reference_forward},
         FORWARD_ROWS,
+        _forward_mode,
     ),
     _library.Half(
         _BACKWARD,
         fake_backward,
         {"_triton": _triton_backward, "_reference": _reference_backward},
         BACKWARD_ROWS,
+        lambda _, *arguments: _reference_backward(*arguments),
     ),
     setup_context=_setup_context,
     gradient=_gradient,
-    differentiable=True,
+    second=(_setup_second, _second),
 )

@@ -5,6 +5,7 @@ The pointwise part of one step; see :mod:`lrcn_fast.reference.lstm_cell`.
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lrcn_fast import reference
@@ -70,6 +71,40 @@ def _triton_backward(*arguments: Any) -> tuple[Tensor, ...]:
     return triton_kernels.lstm_cell_backward(*arguments)
 
 
+def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(*inputs)
+    ctx.set_materialize_grads(False)
+
+
+def _second(ctx: Any, at_gates: Tensor | None, at_c0: Tensor | None) -> tuple[Tensor | None, ...]:
+    """The gradients at the arguments of the backward, which is linear in the first two."""
+    grad_h, grad_c, activations, c, c0 = ctx.saved_tensors
+    zeros = torch.zeros_like(c)
+    gates = torch.zeros_like(activations) if at_gates is None else at_gates
+    before = zeros if at_c0 is None else at_c0
+    previous = zeros if c0 is None else c0
+    grad_h = zeros if grad_h is None else grad_h
+    i, f, g, o = activations.chunk(4, dim=-1)
+    through_i, through_f, through_g, through_o = (gates * reference.gate_slopes(activations)).chunk(
+        4, dim=-1
+    )
+    tanh_c = c.tanh()
+    of_tanh = o * (1 - tanh_c * tanh_c)
+    total_c = through_i * g + through_f * previous + through_g * i + before * f
+    at_activations, at_c, at_previous = reference.second_gate_gradients(
+        gates,
+        total_c,
+        before,
+        grad_h,
+        grad_h * of_tanh if grad_c is None else grad_c + grad_h * of_tanh,
+        activations,
+        c,
+        previous,
+    )
+    at_h = through_o * tanh_c + total_c * of_tanh
+    return at_h, total_c, at_activations, at_c, None if c0 is None else at_previous
+
+
 _library.define_both(
     "lstm_cell",
     _library.Half(
@@ -77,14 +112,16 @@ _library.define_both(
         _fake_forward,
         {"_triton": _triton_forward, "_reference": reference.lstm_cell_forward},
         rows=((0, 0), (0, 0, 0)),
+        forward_mode=lambda _, *arguments: reference.lstm_cell_forward(*arguments),
     ),
     _library.Half(
         _BACKWARD,
         _fake_backward,
         {"_triton": _triton_backward, "_reference": reference.lstm_cell_backward},
         rows=((0, 0, 0, 0, 0), (0, 0)),
+        forward_mode=lambda _, *arguments: reference.lstm_cell_backward(*arguments),
     ),
     setup_context=_setup_context,
     gradient=_gradient,
-    differentiable=True,
+    second=(_setup_second, _second),
 )

@@ -13,17 +13,23 @@ from torch import Tensor
 
 from lrcn_fast import reference
 from lrcn_fast.ops import _library
-from lrcn_fast.ops.lstm import (
-    BACKWARD_ROWS,
-    FORWARD_ROWS,
+from lrcn_fast.ops._autograd import has_gradient, make_duals, unpack_duals
+from lrcn_fast.ops._lstm_derivatives import (
     Saved,
-    fake_backward,
-    fake_forward,
-    gradients,
+    backward_gradients,
+    forward_tangents,
     inject,
     plus,
 )
-from lrcn_fast.reference.lstm_scans import lists_of, tensor_at
+from lrcn_fast.ops.lstm import (
+    BACKWARD_ROWS,
+    FORWARD_ROWS,
+    fake_backward,
+    fake_forward,
+    gradients,
+    only_asked_for,
+)
+from lrcn_fast.reference.lstm_scans import listed, lists_of, tensor_at
 
 __all__: list[str] = []
 
@@ -62,24 +68,21 @@ def _fake_backward(*arguments: Any) -> tuple[list[Tensor], ...]:
     )
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[list[Tensor], ...]) -> None:
-    _, weight_hh, weight_hr, _, h0, c0, cont, lengths, *options = inputs
+def _saved_scans(inputs: tuple[Any, ...], output: tuple[list[Tensor], ...]) -> list[Saved]:
+    _, weight_hh, weight_hr, _, h0, c0, cont, lengths, *_ = inputs
     states, _, _, cells, activations = output
-    ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = options
-    scans = [
-        Saved(
-            weight,
-            tensor_at(weight_hr, n),
-            tensor_at(h0, n),
-            tensor_at(c0, n),
-            tensor_at(cont, n),
-            tensor_at(lengths, n),
-            states[n],
-            cells[n],
-            activations[n],
+    optional = (weight_hr, h0, c0, cont, lengths)
+    return [
+        Saved._make(
+            [weight, *(tensor_at(x, n) for x in optional), states[n], cells[n], activations[n]]
         )
         for n, weight in enumerate(weight_hh)
     ]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[list[Tensor], ...]) -> None:
+    ctx.reverse, ctx.batch_first, _, _, ctx.tf32 = inputs[8:]
+    scans = _saved_scans(inputs, output)
     ctx.save_for_backward(*(tensor for saved in scans for tensor in saved))
     ctx.given = [len(x) for x in inputs[:8]]
     ctx.set_materialize_grads(False)
@@ -90,19 +93,12 @@ def _gradient(backward: Any, ctx: Any, *grads: list[Tensor | None]) -> tuple[Any
     scans = [Saved(*flat[first : first + each]) for first in range(0, len(flat), each)]
     for saved in scans:
         saved.check("lstm_scans_forward")
-    none = scans[0].states.new_empty(0)
-
-    def listed(tensors: list[Tensor | None]) -> list[Tensor]:
-        if all(tensor is None for tensor in tensors):
-            return []
-        return [none if tensor is None else tensor for tensor in tensors]
-
     needs = [
         [bool(need) and need[n] for need in ctx.needs_input_grad[:6]] for n in range(len(scans))
     ]
     injected = [
-        inject(saved, reverse, ctx.batch_first, need[4], grad)
-        for saved, reverse, need, grad in zip(scans, ctx.reverse, needs, grads[4], strict=True)
+        inject(saved, reverse, ctx.batch_first, grad)
+        for saved, reverse, grad in zip(scans, ctx.reverse, grads[4], strict=True)
     ]
     at_output = [
         grad if more is None else plus(grad, more.output)
@@ -121,6 +117,50 @@ def _gradient(backward: Any, ctx: Any, *grads: list[Tensor | None]) -> tuple[Any
     ]
     unneeded = [[None] * given for given in ctx.given[6:]]
     return (*by_argument, *unneeded, *[None] * 5)
+
+
+def _forward_mode(operator: Any, *arguments: Any) -> tuple[list[Tensor], ...]:
+    if has_gradient(arguments):
+        # A backward that reads primals alone would lose their tangents.
+        return _reference_forward(*arguments)
+    lists = [unpack_duals(tensors) for tensors in arguments[:6]]
+    primals = [values for values, _ in lists]
+    cont, lengths, reverse, batch_first, save_cells, save_activations, tf32 = arguments[6:]
+    inputs = (*primals, cont, lengths, reverse, batch_first, True, True, tf32)
+    results = operator(*inputs)
+    found = []
+    for n, saved in enumerate(_saved_scans(inputs, results)):
+        tangents = [tangents[n] if tangents else None for _, tangents in lists]
+        found.append(forward_tangents(saved, reverse[n], batch_first, tangents))
+    duals = [
+        make_duals([values[n] for values in results], tangents) for n, tangents in enumerate(found)
+    ]
+    asked = (save_cells, save_activations)
+    return lists_of([[*each[:3], *only_asked_for(each[3:], asked)] for each in duals])
+
+
+def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[list[Tensor], ...]) -> None:
+    *lists, ctx.reverse, ctx.batch_first, _ = inputs
+    ctx.given = [len(tensors) for tensors in lists]
+    scans = range(len(ctx.reverse))
+    ctx.save_for_backward(
+        *(tensor_at(tensors, n) for n in scans for tensors in (*lists, output[0]))
+    )
+    ctx.set_materialize_grads(False)
+
+
+def _second(ctx: Any, *grads: list[Tensor | None]) -> tuple[Any, ...]:
+    flat, each = ctx.saved_tensors, len(ctx.given) + 1
+    found = []
+    for n, reverse in enumerate(ctx.reverse):
+        *arguments, gates = flat[n * each : (n + 1) * each]
+        given = [*arguments, reverse, ctx.batch_first]
+        found.append(backward_gradients(given, gates, [tensors[n] for tensors in grads]))
+    columns = [*zip(*found, strict=True), *[[None] * len(found)] * 2]
+    by_argument = [
+        list(column) if given else [] for column, given in zip(columns, ctx.given, strict=True)
+    ]
+    return (*by_argument, *[None] * 3)
 
 
 def _reference_forward(*arguments: Any) -> tuple[list[Tensor], ...]:
@@ -144,11 +184,23 @@ def _each_backward(suffix: str, *arguments: Any) -> tuple[list[Tensor], ...]:
 
 _library.define_both(
     "lstm_scans",
-    _library.Half(_FORWARD, _fake_forward, {"_reference": _reference_forward}, FORWARD_ROWS),
-    _library.Half(_BACKWARD, _fake_backward, {"_reference": _reference_backward}, BACKWARD_ROWS),
+    _library.Half(
+        _FORWARD,
+        _fake_forward,
+        {"_reference": _reference_forward},
+        FORWARD_ROWS,
+        _forward_mode,
+    ),
+    _library.Half(
+        _BACKWARD,
+        _fake_backward,
+        {"_reference": _reference_backward},
+        BACKWARD_ROWS,
+        lambda _, *arguments: _reference_backward(*arguments),
+    ),
     setup_context=_setup_context,
     gradient=_gradient,
-    differentiable=True,
+    second=(_setup_second, _second),
 )
 
 # Autograd's gradients in batches map operators over tensors, but not those over lists.

@@ -29,6 +29,10 @@ def _triton(*arguments: Any) -> tuple[Tensor, ...]:
 
 _library.define_inference(
     "lstm_step",
-    _library.Half(_SIGNATURE, _fake, {"_triton": _triton, "_reference": reference.lstm_step}),
-    differentiable=True,
+    _library.Half(
+        _SIGNATURE,
+        _fake,
+        {"_triton": _triton, "_reference": reference.lstm_step},
+        forward_mode=lambda _, *arguments: reference.lstm_step(*arguments),
+    ),
 )

@@ -9,7 +9,12 @@ from lrcn_fast.reference.cross_entropy import cross_entropy
 from lrcn_fast.reference.frames_to_input import frames_to_input
 from lrcn_fast.reference.linear_cross_entropy import linear_cross_entropy
 from lrcn_fast.reference.lstm import lstm, lstm_backward, lstm_forward, valid_steps
-from lrcn_fast.reference.lstm_cell import gate_slopes, lstm_cell_backward, lstm_cell_forward
+from lrcn_fast.reference.lstm_cell import (
+    gate_slopes,
+    lstm_cell_backward,
+    lstm_cell_forward,
+    second_gate_gradients,
+)
 from lrcn_fast.reference.lstm_scans import lstm_scans_backward, lstm_scans_forward
 from lrcn_fast.reference.lstm_step import lstm_step
 from lrcn_fast.reference.relu_max_pool_lrn import (
@@ -36,6 +41,7 @@ __all__ = [
     "relu_max_pool_lrn",
     "relu_max_pool_lrn_backward",
     "relu_max_pool_lrn_forward",
+    "second_gate_gradients",
     "valid_steps",
     "vocabulary_top_k",
 ]

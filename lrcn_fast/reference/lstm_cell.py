@@ -67,6 +67,41 @@ def gate_gradients(
     return grad_gates, grad_c * f
 
 
+def second_gate_gradients(
+    gates: Tensor,
+    c_total: Tensor,
+    c_before: Tensor,
+    grad_h: Tensor,
+    grad_c: Tensor,
+    activations: Tensor,
+    c: Tensor,
+    c_previous: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of :func:`gate_gradients` at activations (.., 4H), c and c_previous (.., H).
+
+    Args:
+        gates: what comes in at its first result, (.., 4H).
+        c_total: what comes to ``grad_c``, once the first term of ``gate_gradients`` is added to it.
+        c_before: what comes in at its second result.
+        grad_h: as given to it.
+        grad_c: as given to it, with that term.
+        activations, c, c_previous: as given to it.
+    """
+    i, f, g, o = activations.chunk(4, dim=-1)
+    of_i, of_f, of_g, of_o = gate_slopes(activations).chunk(4, dim=-1)
+    at_i, at_f, at_g, at_o = gates.chunk(4, dim=-1)
+    tanh_c = torch.tanh(c)
+    of_tanh = 1 - tanh_c * tanh_c
+    at_activations = [
+        grad_c * (at_i * g * (1 - 2 * i) + at_g * of_g),
+        grad_c * (at_f * c_previous * (1 - 2 * f) + c_before),
+        grad_c * (at_i * of_i - 2 * at_g * i * g),
+        grad_h * (at_o * tanh_c * (1 - 2 * o) + c_total * of_tanh),
+    ]
+    at_c = grad_h * of_tanh * (at_o * of_o - 2 * c_total * o * tanh_c)
+    return torch.cat(at_activations, dim=-1), at_c, grad_c * at_f * of_f
+
+
 def lstm_cell_backward(
     grad_h: Tensor | None,
     grad_c: Tensor | None,

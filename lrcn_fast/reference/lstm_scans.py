@@ -18,6 +18,12 @@ def tensor_at(tensors: Tensors, scan: int) -> Tensor | None:
     return None if len(tensors) == 0 or tensors[scan].shape == (0,) else tensors[scan]
 
 
+def listed(tensors: Sequence[Tensor | None]) -> list[Tensor]:
+    """The list of what scans have and lack."""
+    given = [tensor for tensor in tensors if tensor is not None]
+    return [given[0].new_empty(0) if x is None else x for x in tensors] if given else []
+
+
 def lists_of(results: Sequence[Sequence[Tensor]]) -> tuple[list[Tensor], ...]:
     """Lists over the scans from the results of each."""
     return tuple(map(list, zip(*results, strict=True)))

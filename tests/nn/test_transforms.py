@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -95,9 +96,34 @@ def test_ensemble_of_modules() -> None:
         compare([gradient[n] for gradient in gradients.values()], alone)
 
 
+def test_forward_mode_and_second_derivatives_run_the_kernels() -> None:
+    _, module = twins(Layout())
+    x = Layout().sequence(4, 2)
+    with Operators() as operators, torch.no_grad():
+        jvp(lambda x: module(x)[0], (x,), (x,))
+    assert operators.calls == {"lstm_forward": 1}
+    leaf = x.requires_grad_()
+    (first,) = torch.autograd.grad(module(leaf)[0].sum(), leaf, create_graph=True)
+    with Operators() as operators:
+        first.sum().backward()
+    assert operators.calls == {"lstm_backward": 1}
+
+
+def test_hooks_on_saved_tensors() -> None:
+    """They see what all backwards save, and so does a second one inside of them."""
+    _, module = twins(Layout(bidirectional=True))
+    x = Layout().sequence(4, 2).requires_grad_()
+    found = []
+    for context in (nullcontext(), torch.autograd.graph.save_on_cpu()):
+        with context:
+            (first,) = torch.autograd.grad(module(x)[0].sin().sum(), x, create_graph=True)
+            found.append(torch.autograd.grad(first.square().sum(), x))
+    compare(*found)
+
+
 @pytest.mark.parametrize("every", [None, 2])
 def test_gradient_penalty(every: int | None) -> None:
-    """A second derivative runs the fast kernels first, windows that are computed anew too."""
+    """Against torch's module, with windows that are computed anew too."""
     layout = Layout(num_layers=2, bidirectional=True)
     theirs, ours = twins(layout)
     ours.recompute_every = every

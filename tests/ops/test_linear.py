@@ -1,13 +1,16 @@
 """The projection operator against torch.nn.functional.linear."""
 
+from itertools import product
+
 import pytest
 import torch
 
 import lrcn_fast.ops  # noqa: F401
-from tests.helpers.tolerance import assert_no_worse_than_torch
+from tests.helpers.tolerance import assert_equal_to_oracle, assert_no_worse_than_torch
 
 OPS = torch.ops.lrcn_fast
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
+MAPPED = [dims for dims in product([None, 0, 1], repeat=3) if dims != (None, None, None)]
 SHAPES = [
     (5, 3, 8),
     (1, 1, 1),
@@ -61,6 +64,21 @@ def test_large_products(depth: int, with_bias: bool, dtype: torch.dtype) -> None
     x, weight = torch.randn(40, 17, depth), torch.randn(131, depth) / depth**0.5
     tensors = [x.transpose(0, 1), weight] + [torch.randn(131)] * with_bias
     project_and_compare([t.to(dtype) for t in tensors])
+
+
+@pytest.mark.parametrize("dims", MAPPED, ids=str)
+def test_vmap(dims: tuple[int | None, ...]) -> None:
+    """Whatever is mapped, over whichever dimension, against one element after the other."""
+    shapes = ((2, 3, 4), (5, 4), (5,))
+    tensors = [
+        torch.randn(shape if dim is None else (*shape[:dim], 6, *shape[dim:]), dtype=torch.float64)
+        for shape, dim in zip(shapes, dims, strict=True)
+    ]
+    together = torch.func.vmap(OPS.linear, dims)(*tensors)
+    for n in range(6):
+        one = [x if dim is None else x.select(dim, n) for x, dim in zip(tensors, dims, strict=True)]
+        expected = torch.nn.functional.linear(*one)
+        assert_equal_to_oracle(together[n], expected, f"element {n}")
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -28,21 +28,26 @@ Parallel torch_threads() {
 
 struct Cpu {
   static void forward(const char* op, std::vector<LstmForwardCall>& calls, std::int64_t) {
-    for (const LstmForwardCall& call : calls) check_lengths(op, call.args.shape);
-    for (LstmForwardCall& call : calls) {
-      const Tensor workspace = workspace_of(call.gates, lstm_forward_workspace_cpu(call.args.shape));
-      call.args.workspace = workspace.mutable_data_ptr();
-      lstm_forward_cpu(call.args, torch_threads());
-    }
+    run<LstmForward>(op, calls, lstm_forward_workspace_cpu, lstm_scans_forward_cpu);
   }
 
   static void backward(const char* op, std::vector<LstmBackwardCall>& calls, std::int64_t) {
-    for (const LstmBackwardCall& call : calls) check_lengths(op, call.args.shape);
-    for (LstmBackwardCall& call : calls) {
-      const Tensor workspace = workspace_of(call.activations, lstm_backward_workspace_cpu(call.args.shape));
-      call.args.workspace = workspace.mutable_data_ptr();
-      lstm_backward_cpu(call.args, torch_threads());
+    run<LstmBackward>(op, calls, lstm_backward_workspace_cpu, lstm_scans_backward_cpu);
+  }
+
+ private:
+  template <class Scan, class Call>
+  static void run(const char* op, std::vector<Call>& calls, std::size_t (*workspace_bytes)(const LstmShape&),
+                  void (*run_scans)(const Scan*, std::int64_t, const Parallel&)) {
+    for (const Call& call : calls) check_lengths(op, call.args.shape);
+    std::vector<Tensor> workspaces;
+    std::vector<Scan> scans;
+    for (const Call& call : calls) {
+      workspaces.push_back(workspace_of(call.inputs.weight_hh, workspace_bytes(call.args.shape)));
+      scans.push_back(call.args);
+      scans.back().workspace = workspaces.back().mutable_data_ptr();
     }
+    run_scans(scans.data(), static_cast<std::int64_t>(scans.size()), torch_threads());
   }
 };
 

@@ -75,6 +75,10 @@ size_t lstm_backward_workspace_cpu(const LstmShape& shape);
 void lstm_forward_cpu(const LstmForward& args, const Parallel& parallel);
 void lstm_backward_cpu(const LstmBackward& args, const Parallel& parallel);
 
+// Several scans of the same sizes of which none needs another's results.
+void lstm_scans_forward_cpu(const LstmForward* scans, int64_t count, const Parallel& parallel);
+void lstm_scans_backward_cpu(const LstmBackward* scans, int64_t count, const Parallel& parallel);
+
 // How CUDA multiplies float32: as it is, or on tensor cores as one or three TF32 products for each.
 enum class Float32Products : std::int32_t { kFloat32 = 0, kTf32 = 1, kTf32x3 = 3 };
 

@@ -52,6 +52,22 @@ def test_together_as_alone(case: Case, suffix: str, dtype: torch.dtype) -> None:
             assert_bitwise_equal(together[number][scan], other, f"scan {scan}, gradient {number}")
 
 
+@pytest.mark.parametrize("threads", [2, 3, 4])
+@pytest.mark.parametrize("hidden", [24, 520])
+def test_a_thread_each_or_all_at_one(hidden: int, threads: int) -> None:
+    """Two scans have a thread each where there are two and the weights are small."""
+    scans = group(Case("threads", 5, 6, hidden), 2, torch.float32)
+    alone = [OPS.lstm_forward(*x.forward_arguments(), True, True) for x in scans]
+    torch.set_num_threads(threads)
+    together = OPS.lstm_scans_forward(*forward_arguments(scans), True, True, 0)
+    saved = [(results[4], results[3]) for results in alone]
+    back = OPS.lstm_scans_backward(*backward_arguments(scans, saved), 0)
+    for scan, (x, kept) in enumerate(zip(scans, saved, strict=True)):
+        wanted = (*alone[scan], *OPS.lstm_backward(*x.backward_arguments(*kept)))
+        for number, (ours, theirs) in enumerate(zip([*together, *back], wanted, strict=True)):
+            assert_bitwise_equal(ours[scan], theirs, f"scan {scan}, result {number}")
+
+
 def leaves(scans: list[Tensors]) -> tuple[list[Tensors], list[Tensor]]:
     """The same scans with tensors that ask for a gradient, and these."""
     found = []

@@ -219,7 +219,7 @@ def backward_gradients(
         tanh_c, o = scan.cells.tanh(), scan.activations[..., -scan.cells.shape[2] :]
         through_o = back.gates[..., -scan.cells.shape[2] :] * o * (1 - o) * tanh_c
         unprojected = through_o + back.cells * o * (1 - tanh_c * tanh_c)
-        at_hr = weight_gradient(rows_of(at_h), rows_of(unprojected))
+        at_hr = weight_gradient(rows_of(at_h.to(unprojected.dtype)), rows_of(unprojected))
     states = (at_output, back.h_n, back.c_n, cells)
     every = (*states, at_activations, at_cells, at_hh, at_hr, at_c0)
     return [None if x is None else gradient for x, gradient in zip(arguments, every)]

@@ -78,7 +78,7 @@ def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...])
 
 def _second(ctx: Any, at_gates: Tensor | None, at_c0: Tensor | None) -> tuple[Tensor | None, ...]:
     """The gradients at the arguments of the backward, which is linear in the first two."""
-    grad_h, grad_c, activations, c, c0 = ctx.saved_tensors
+    arguments = grad_h, grad_c, activations, c, c0 = ctx.saved_tensors
     zeros = torch.zeros_like(c)
     gates = torch.zeros_like(activations) if at_gates is None else at_gates
     before = zeros if at_c0 is None else at_c0
@@ -102,7 +102,8 @@ def _second(ctx: Any, at_gates: Tensor | None, at_c0: Tensor | None) -> tuple[Te
         previous,
     )
     at_h = through_o * tanh_c + total_c * of_tanh
-    return at_h, total_c, at_activations, at_c, None if c0 is None else at_previous
+    every = (at_h, total_c, at_activations, at_c, at_previous)
+    return tuple(None if x is None else grad for x, grad in zip(arguments, every, strict=True))
 
 
 _library.define_both(

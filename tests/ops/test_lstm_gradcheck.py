@@ -60,6 +60,8 @@ def test_further_derivatives(row: Case, suffix: str) -> None:
     fast = {"fast_mode": True}
     assert gradcheck(run, inputs, check_forward_ad=True, **fast)
     assert gradgradcheck(run, inputs, check_fwd_over_rev=True, **fast)
+    for outputs in ((0,), (1,), (2,), (3,)):
+        assert gradgradcheck(*problem(row, outputs, suffix), **fast)
     run, inputs = problem(row, (0,), suffix)
     assert gradcheck(run, inputs, **EVERYTHING)
 
@@ -73,6 +75,8 @@ def test_cell() -> None:
     ):
         assert gradcheck(run, inputs, **EVERYTHING)
         assert gradgradcheck(run, inputs, check_fwd_over_rev=True)
+        for output in range(3):
+            assert gradgradcheck(lambda *x, n=output, run=run: run(*x)[n], inputs)
 
 
 @pytest.mark.parametrize("with_bias", [False, True])

@@ -17,7 +17,11 @@ from torch.utils._pytree import tree_leaves
 import lrcn_fast
 from lrcn_fast import reference
 from tests.helpers.modules import Layout, twins
-from tests.helpers.tolerance import GRADIENT, assert_equal_to_oracle
+from tests.helpers.tolerance import (
+    GRADIENT,
+    assert_equal_to_oracle,
+    assert_no_worse_than_torch,
+)
 
 Params = dict[str, Tensor]
 
@@ -107,6 +111,37 @@ def test_forward_mode_and_second_derivatives_run_the_kernels() -> None:
     with Operators() as operators:
         first.sum().backward()
     assert operators.calls == {"lstm_backward": 1}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("T", [1, 5])
+def test_dtypes(T: int, dtype: torch.dtype) -> None:
+    """Errors of a second derivative and a tangent against float64, beside the definition's."""
+    layout = Layout(bidirectional=True, proj_size=3)
+    x = layout.sequence(T, 2, dtype)
+    module = lrcn_fast.LSTM(**layout.arguments(), dtype=dtype)
+    values = [parameter.detach() for parameter in module.parameters()]
+
+    def derivatives(lstm: Callable[..., Any], dtype: torch.dtype) -> list[Tensor]:
+        inputs = [value.to(dtype).requires_grad_() for value in (x, *values)]
+        options = layout.oracle_arguments()
+
+        def output(x: Tensor, *params: Tensor) -> Tensor:
+            return lstm(x, None, params, **options)[0]
+
+        total = output(*inputs).sin().sum()
+        (first,) = torch.autograd.grad(total, inputs[:1], create_graph=True)
+        found = torch.autograd.grad(first.square().sum(), inputs)
+        plain = tuple(value.detach() for value in inputs)
+        return [*found, jvp(output, plain, plain)[1]]
+
+    results = (
+        derivatives(lrcn_fast.functional.lstm, dtype),
+        derivatives(reference.lstm, dtype),
+        derivatives(reference.lstm, torch.float64),
+    )
+    for number, found in enumerate(zip(*results, strict=True)):
+        assert_no_worse_than_torch(*found, f"result {number}")
 
 
 def test_hooks_on_saved_tensors() -> None:

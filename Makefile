@@ -1,6 +1,6 @@
 # Every target makes its own .venv on a fresh machine and leaves the rest of the machine's Python alone.
 #
-#   make demo | test | bench | lint | wheel | clean
+#   make demo | test | sanitize | bench | lint | wheel | clean
 #   make gpu-check                        on a machine with a GPU; this one takes its Python as it is
 #   make test ARGS="-k cont -x"           further arguments for pytest, the demo or the benchmarks
 #   make test JOBS=8                      processes that share out the tests, one thread each
@@ -28,7 +28,7 @@ unexport PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test bench gpu-check lint wheel clean extension
+.PHONY: demo test sanitize bench gpu-check lint wheel clean extension
 .DELETE_ON_ERROR:
 
 demo: $(STAMPS)/demo extension
@@ -36,6 +36,10 @@ demo: $(STAMPS)/demo extension
 
 test: $(STAMPS)/dev extension
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# Compiles the extension once more.
+sanitize: $(STAMPS)/dev
+	$(BIN)/python -m build_tools.sanitize -q -n $(JOBS) --dist worksteal $(ARGS)
 
 bench: $(STAMPS)/dev extension
 	$(BIN)/python -m benchmarks $(ARGS)

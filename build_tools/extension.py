@@ -28,8 +28,10 @@ def make_plan() -> Plan:
     torch = find_torch()
     # One folder for each Python and torch, so that going back and forth compiles nothing anew.
     # It is not setuptools' own temporary folder: an editable install throws that away.
-    objects = Path("build", "objects", f"{sys.implementation.cache_tag}-torch{torch.version}")
-    return Plan(ROOT, objects, find_compiler(), torch, cuda.find(asked), asked.werror)
+    name = f"{sys.implementation.cache_tag}-torch{torch.version}"
+    objects = Path("build", "objects", f"{name}-sanitize" if asked.sanitize else name)
+    toolkit = cuda.find(asked)
+    return Plan(ROOT, objects, find_compiler(), torch, toolkit, asked.werror, asked.sanitize)
 
 
 def run_ninja(plan: Plan) -> None:

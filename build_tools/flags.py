@@ -25,16 +25,24 @@ _ISA_FLAGS = {
     "avx512bf16": [*_AVX512, "-mavx512bf16"],
 }
 
+# A finding ends the process. vptr would need run-time types that torch hides. With -O3 the kernels
+# would take minutes to compile, without optimisation to run.
+_SANITIZE = [
+    *["-O1", "-g1", "-fno-omit-frame-pointer"],
+    *["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=undefined"],
+]
+
 
 def isas() -> list[str]:
     """The instruction sets that csrc/cpu/isa is compiled for on this machine, baseline first."""
     return list(_ISA_FLAGS) if platform.machine() in ("x86_64", "AMD64") else ["baseline"]
 
 
-def cxx(*, werror: bool) -> list[str]:
+def cxx(*, werror: bool, sanitize: bool = False) -> list[str]:
     """Flags of every C++ file."""
     return [
-        *["-O3", CXX_STANDARD, "-fPIC", "-fvisibility=hidden", "-fvisibility-inlines-hidden"],
+        *(_SANITIZE if sanitize else ["-O3"]),
+        *[CXX_STANDARD, "-fPIC", "-fvisibility=hidden", "-fvisibility-inlines-hidden"],
         *["-ffp-contract=fast", "-fno-math-errno"],
         *_WARNINGS,
         *(["-Werror"] if werror else []),
@@ -78,13 +86,14 @@ def nvcc(toolkit: Toolkit, compiler: Compiler, *, werror: bool) -> list[str]:
     ]
 
 
-def link(torch: Torch, toolkit: Toolkit | None) -> list[str]:
+def link(torch: Torch, toolkit: Toolkit | None, *, sanitize: bool = False) -> list[str]:
     """Flags and libraries of the extension.
 
     libtorch must stay on the list of needed libraries although no symbol comes from it: in a CUDA
     build of torch it is what brings libtorch_cuda, and with it the current stream, into sight.
     """
     flags = ["-shared", f"-L{torch.library}", "-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu"]
+    flags += _SANITIZE if sanitize else []
     if toolkit is None:
         return flags
     cudart = [f"-L{toolkit.library_dir}", "-lcudart_static", "-lrt", "-lpthread", "-ldl"]

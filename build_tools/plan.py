@@ -47,6 +47,7 @@ class Plan:
         torch: the torch to build against.
         toolkit: the CUDA toolkit, or None for a CPU-only extension.
         werror: whether compiler warnings are errors.
+        sanitize: whether to compile for the sanitizers.
     """
 
     root: Path
@@ -55,6 +56,7 @@ class Plan:
     torch: Torch
     toolkit: Toolkit | None
     werror: bool
+    sanitize: bool = False
 
     @property
     def library(self) -> Path:
@@ -72,12 +74,12 @@ class Plan:
             output = self.objects / source.relative_to("csrc").with_name(source.name + suffix)
             outputs.append(output)
             text.append(_build(rule, output, [source], source_flags, isa))
-        link_flags = flags.link(self.torch, self.toolkit)
+        link_flags = flags.link(self.torch, self.toolkit, sanitize=self.sanitize)
         text.append(_build("link", self.library, outputs, link_flags))
         return "\n".join(text)
 
     def _steps(self) -> list[tuple[str, Path, str, list[str]]]:
-        common = flags.cxx(werror=self.werror)
+        common = flags.cxx(werror=self.werror, sanitize=self.sanitize)
         steps: list[tuple[str, Path, str, list[str]]] = []
         for source in self._sources("csrc/bindings/*.cpp"):
             if self.toolkit or not source.name.startswith("cuda"):

@@ -20,12 +20,14 @@ class Settings:
         cuda_archs: names as nvcc spells them, such as "sm_90a".
         cuda_archs_asked: whether the user named the architectures.
         werror: whether compiler warnings are errors.
+        sanitize: whether to compile for the address and undefined-behaviour sanitizers.
     """
 
     cuda: str = "auto"
     cuda_archs: tuple[str, ...] = DEFAULT_CUDA_ARCHS
     cuda_archs_asked: bool = False
     werror: bool = False
+    sanitize: bool = False
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -40,6 +42,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     environ = os.environ if environ is None else environ
     cuda = _choice(environ, "LRCN_FAST_CUDA", "auto", ("auto", "0", "1"))
     werror = _choice(environ, "LRCN_FAST_WERROR", "0", ("0", "1"))
+    sanitize = _choice(environ, "LRCN_FAST_SANITIZE", "0", ("0", "1"))
     asked = environ.get("LRCN_FAST_CUDA_ARCHS", "").strip()
     archs = tuple(arch for arch in re.split(r"[;,\s]+", asked) if arch) or DEFAULT_CUDA_ARCHS
     for arch in archs:
@@ -48,7 +51,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
                 f"LRCN_FAST_CUDA_ARCHS={asked!r}: {arch!r} is no GPU architecture; "
                 "expected names such as sm_80;sm_90a"
             )
-    return Settings(cuda, archs, bool(asked), werror == "1")
+    return Settings(cuda, archs, bool(asked), werror == "1", sanitize == "1")
 
 
 def _choice(environ: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:

@@ -91,8 +91,16 @@ _WERROR = Variable(
     "`1` makes compiler warnings errors, as CI does.",
     build=True,
 )
+_SANITIZE = Variable(
+    "LRCN_FAST_SANITIZE",
+    ("0", "1"),
+    "0",
+    "`1` compiles for GCC's address and undefined-behaviour sanitizers, as `make sanitize` does; "
+    "Python must then start with their libraries preloaded.",
+    build=True,
+)
 
-VARIABLES = (_BACKEND, _STRICT, _CPU_ISA, _PERSISTENT, _CUDA, _CUDA_ARCHS, _WERROR)
+VARIABLES = (_BACKEND, _STRICT, _CPU_ISA, _PERSISTENT, _CUDA, _CUDA_ARCHS, _WERROR, _SANITIZE)
 
 
 def backend() -> str | None:

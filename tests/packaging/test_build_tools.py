@@ -20,6 +20,7 @@ from tests.packaging.run import ROOT, run, run_python
     [
         ("LRCN_FAST_CUDA", "yes"),
         ("LRCN_FAST_WERROR", "2"),
+        ("LRCN_FAST_SANITIZE", "yes"),
         ("LRCN_FAST_CUDA_ARCHS", "sm_80,hopper"),
     ],
 )

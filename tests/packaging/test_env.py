@@ -46,6 +46,7 @@ def test_the_build_reads_what_the_table_says() -> None:
     assert default.cuda == built["LRCN_FAST_CUDA"].default
     assert ";".join(default.cuda_archs) == built["LRCN_FAST_CUDA_ARCHS"].default
     assert default.werror == (built["LRCN_FAST_WERROR"].default == "1")
+    assert default.sanitize == (built["LRCN_FAST_SANITIZE"].default == "1")
 
 
 def test_the_readme_lists_every_variable() -> None:

@@ -56,8 +56,10 @@ inline ScaledExpm1<C> scaled_expm1(Vec<C> x) {
   Vec<C> series = broadcast<C>(K::kSeries[0]);
 #pragma GCC unroll 12
   for (int term = 1; term < kTerms; ++term) series = series * r + K::kSeries[term];
-  const BitsVec<C> exponent = (reinterpret_cast<BitsVec<C>>(shifted) << K::kMantissa) +
-                              (static_cast<typename VectorOf<C>::Bits>(K::kBias) << K::kMantissa);
+  // Unsigned: the upper bits of the shift are pushed out.
+  using Unsigned = typename VectorOf<C>::Unsigned;
+  const Vec<Unsigned> exponent =
+      (reinterpret_cast<Vec<Unsigned>>(shifted) << K::kMantissa) + (Unsigned{K::kBias} << K::kMantissa);
   return {reinterpret_cast<Vec<C>>(exponent), r * r * series + r};
 }
 

@@ -26,10 +26,12 @@ namespace lrcn_fast::cpu::LRCN_ISA {
 template <class C>
 struct VectorOf {
   using Bits = int32_t;
+  using Unsigned = uint32_t;
 };
 template <>
 struct VectorOf<double> {
   using Bits = int64_t;
+  using Unsigned = uint64_t;
 };
 
 template <class C>

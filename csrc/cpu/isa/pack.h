@@ -79,12 +79,21 @@ inline void transpose_quads(const C* source, int64_t source_stride, C* target, i
   for (int k = 0; k < 4; ++k) memcpy(target + k * target_stride, &column[k], sizeof(column[k]));
 }
 
-// words[k] = those of a row with `count` elements, zeros past them.
+// Words of a row that are transposed together.
+inline constexpr int64_t kPiece = 16;
+
+// words[k] = those of a row with `count` elements, up to kPiece of them; zeros past them.
 template <class S>
 inline void load_words(const S* row, int64_t count, Compute<S>* words) {
   using C = Compute<S>;
   if constexpr (sizeof(S) == sizeof(Operand<S>)) {
-    memcpy(words, row, static_cast<size_t>(count) * sizeof(S));
+    constexpr int64_t kWhole = kPiece * kTerms<S>;
+    // Of a constant size it is a few moves.
+    if (count == kWhole) {
+      memcpy(words, row, static_cast<size_t>(kWhole) * sizeof(S));
+    } else {
+      memcpy(words, row, static_cast<size_t>(count) * sizeof(S));
+    }
   } else {
     for (int64_t k = 0; k < count; k += kLanes<C>) store(words + k, load(row + k, count - k), count - k);
   }
@@ -96,7 +105,6 @@ template <class S>
 void pack_transposed_panel(const S* matrix, int64_t depth, const int64_t* first, const int64_t* valid,
                            Operand<S>* panel) {
   using C = Compute<S>;  // as which words are moved, whatever they hold
-  constexpr int64_t kPiece = 16;
   const int64_t words = padded_depth<S>(depth) / kTerms<S>;
   for (int64_t begin = 0; begin < words; begin += kPiece) {
     const int64_t count = words - begin < kPiece ? words - begin : kPiece;

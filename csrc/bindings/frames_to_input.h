@@ -70,7 +70,7 @@ inline FramesToInputCall frames_to_input_call(const Tensor& frames, const std::o
   WindowTensors windows = take_windows(op, params, frames, offsets, mirror, height, width, kMostFrameChannels);
   take_channels(params, frames, swap_rb, flow_channel);
   take_mean(params, frames, mean_image, mean, scale);
-  FramesToInputCall call{contiguous(offsets), contiguous(mirror),
+  FramesToInputCall call{windows,
                          channels_last
                              ? torch::stable::new_empty(frames, {params.frames, height, width, params.channels}, dtype)
                              : torch::stable::new_empty(frames, {params.frames, params.channels, height, width}, dtype),

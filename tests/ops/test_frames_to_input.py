@@ -106,3 +106,16 @@ def test_two_channels_cannot_be_swapped() -> None:
     case = FrameCase("two", 1, (4, 5), (4, 5), C=2, swap_rb=True)
     with pytest.raises(RuntimeError, match="swap_rb.*3 or 4 channels"):
         OP(*build_frames(case, torch.float32))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_choices_of_frames_may_have_gaps(mirrored: bool) -> None:
+    """Offsets and mirror are copied where they are not contiguous, and the copies are kept."""
+    case = FrameCase("gaps", N=40, frame=(6, 9), size=(4, 5), mirror=mirrored)
+    frames, offsets, mirror, *rest = build_frames(case, torch.float32)
+    expected = OP(frames, offsets, mirror, *rest)
+    offsets = offsets.repeat_interleave(2, 0)[::2]
+    mirror = None if mirror is None else mirror.repeat_interleave(3)[::3]
+    with poisoned_memory():
+        actual = OP(frames, offsets, mirror, *rest)
+    assert_bitwise_equal(actual.contiguous(), expected.contiguous(), "input")

@@ -115,7 +115,7 @@ def split_params(
 _OPERATORS = {
     suffix: tuple(
         getattr(torch.ops.lrcn_fast, name + suffix).default
-        for name in ("lstm_forward", "lstm_cell_forward")
+        for name in ("lstm_forward", "lstm_cell_forward", "lstm_windows_forward")
     )
     for suffix in ("", "_triton", "_reference")
 }
@@ -204,7 +204,8 @@ class Run:
 
     def project(self, input: Tensor) -> Tensor:
         """Return the gates (T, B, 4H) of an input (T, B, I) before the recurrence."""
-        return project(input, self.weights.ih, self.weights.bias)
+        ascending = self.reverse and self.needs_grad
+        return project(input, self.weights.ih, self.weights.bias, ascending)
 
     def windows(
         self, size: int, inputs: Sequence[Tensor]
@@ -223,6 +224,15 @@ class Run:
             (cont, (self.lengths - n * size).clamp(0, x.shape[time]))
             for n, (cont, x) in enumerate(zip(starts, inputs, strict=True))
         ]
+
+    def in_windows(self, input: Tensor, every: int) -> Results:
+        """Return what :func:`recur` does for an input whose backward computes windows anew."""
+        forward = _OPERATORS[self.backend.suffix][2]
+        weights = (self.weights.ih, self.weights.bias, self.weights.hh)
+        tf32 = _tf32_products() if input.device.type == "cuda" else 0
+        options = (self.reverse, self.batch_first, every, tf32, self.save_cells)
+        results: Results = forward(input, *weights, *_optional(self), *options)[:4]
+        return results
 
     def step(self, input: Tensor) -> Results:
         """Return what :func:`recur` does for a sequence of a single step."""

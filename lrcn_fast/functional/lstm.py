@@ -22,7 +22,6 @@ from lrcn_fast._arguments import (
 )
 from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, recur, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
-from lrcn_fast.functional._recompute import recur_in_windows
 from lrcn_fast.functional._wavefront import choose_window, wavefront
 from lrcn_fast.ops.linear import project
 
@@ -76,8 +75,8 @@ def lstm(
         return_cells: also return the last layer's cell states.
         recompute_every: steps k of a window: for the backward keep of each layer its input and the
             states at the borders of windows, and compute the rest of a window anew when its turn
-            comes. None keeps everything, and so do a traced graph (``torch.compile``), torch.func
-            and forward mode. Results differ by rounding at most, see docs/numerics.md.
+            comes. None keeps everything, and so do ``torch.export``, torch.func and forward mode.
+            What differs by rounding is in docs/numerics.md.
         backend: a backend's name; None chooses as :mod:`lrcn_fast.backends` says.
 
     Returns:
@@ -142,8 +141,7 @@ def lstm(
     ]
     single = steps == 1 and lengths is None and not torch.compiler.is_exporting()
     drops = dropout > 0 and training
-    recomputes = recompute_every is not None and needs_grad and not torch.compiler.is_compiling()
-    # torch's checkpoints know neither of torch.func nor of tangents.
+    recomputes = recompute_every is not None and needs_grad and not torch.compiler.is_exporting()
     recomputes = recomputes and not is_transformed()
     window = 0
     if num_layers > 1 and not (recomputes or single or drops or bidirectional or proj_size):
@@ -158,7 +156,7 @@ def lstm(
         if single:
             results = [run.step(output) for run in layer]
         elif recompute_every is not None and recomputes:
-            results = recur_in_windows(layer, output, recompute_every)
+            results = [run.in_windows(output, recompute_every) for run in layer]
         else:
             results = recur(layer, [run.project(output) for run in layer])
         outputs, h, c, cells = zip(*results, strict=True)

@@ -16,6 +16,7 @@ from lrcn_fast.ops import (
     lstm_cell,
     lstm_scans,
     lstm_step,
+    lstm_windows,
     relu_max_pool_lrn,
     vocabulary_top_k,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "lstm_cell",
     "lstm_scans",
     "lstm_step",
+    "lstm_windows",
     "relu_max_pool_lrn",
     "vocabulary_top_k",
 ]

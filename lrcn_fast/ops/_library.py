@@ -59,7 +59,7 @@ class Half:
         signature: its arguments and results, as in a schema.
         fake: the shapes of its results.
         implementations: functions for every device by the suffix of the operator that each is; the
-            one without a suffix gets its kernels from the extension.
+            one without a suffix gets its kernels from the extension, unless one is given.
         rows: of its arguments and its results, see :mod:`lrcn_fast.ops._vmap`; None for torch's own
             loop over what vmap maps.
         forward_mode: see :func:`lrcn_fast.ops._autograd.autograd_kernel`.
@@ -89,7 +89,7 @@ def define_both(
         second: the gradient of the backward operator, after what saves for it; None refuses it.
         autocast: as in :func:`define`.
     """
-    for suffix in ("", *forward.implementations):
+    for suffix in dict.fromkeys(("", *forward.implementations)):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
         _define_backward(backward_name, backward, second, f"lrcn_fast.reference.{name}")
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
@@ -103,7 +103,7 @@ def define_both(
             autocast=autocast,
         )
         _register_rows(forward_name, forward)
-        if suffix:
+        if suffix in forward.implementations:
             implement(forward_name, forward.implementations[suffix])
             implement(backward_name, backward.implementations[suffix])
 

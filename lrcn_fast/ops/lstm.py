@@ -28,7 +28,8 @@ from lrcn_fast.ops._lstm_derivatives import (
     previous_states,
     rows_of,
 )
-from lrcn_fast.ops.linear import weight_gradient
+from lrcn_fast.ops._pieces import row_cuts, without_first_step
+from lrcn_fast.ops.linear import row_sum, weight_gradient
 
 __all__ = [
     "BACKWARD_ROWS",
@@ -121,6 +122,34 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     ctx.set_materialize_grads(False)
 
 
+def scan_cuts(sequence: Tensor, batch_first: bool) -> list[int]:
+    """Return the cuts of the rows of (T, B, ..), or of (1, T, ..); there are none of (B, T, ..)."""
+    first, second = sequence.shape[:2]
+    if not batch_first:
+        return row_cuts(first, second, sequence)
+    if type(sequence) is Tensor and first == 1:
+        return row_cuts(second, 1, sequence)
+    return [0, first * second]
+
+
+def unprojected(activations: Tensor, cells: Tensor) -> Tensor:
+    """The outputs (T, B, H) of the units, before their projection."""
+    return activations[..., -cells.shape[2] :] * cells.tanh()
+
+
+def static_gradient(
+    grad_gates: Tensor,
+    batch_first: bool,
+    cuts: list[int],
+    reverse: bool,
+    total: Tensor | None = None,
+) -> Tensor:
+    """Return the gradient (B, 4H) at the static gates: the sum over time, in the same pieces."""
+    steps = grad_gates.transpose(0, 1) if batch_first else grad_gates
+    batch = max(steps.shape[1], 1) if len(cuts) > 2 else 1
+    return row_sum(steps, [cut // batch for cut in cuts], reverse, total)
+
+
 def _gradient_at_weight_hh(
     grad_gates: Tensor,
     states: Tensor,
@@ -129,20 +158,22 @@ def _gradient_at_weight_hh(
     lengths: Tensor | None,
     reverse: bool,
     batch_first: bool,
+    cuts: list[int],
 ) -> Tensor:
     if cont is None and lengths is None and not batch_first:
         # The shifted states are a slice: no copy of the sequence is needed.
         steps = states.shape[0]
         current = grad_gates.narrow(0, 0 if reverse else 1, steps - 1)
         previous = states.narrow(0, 1 if reverse else 0, steps - 1)
-        grad = weight_gradient(rows_of(current), rows_of(previous))
+        cuts = without_first_step(cuts, states.shape[1], reverse)
+        grad = weight_gradient(rows_of(current), rows_of(previous), cuts, reverse)
         if h0 is None:
             return grad
         first = grad_gates[-1 if reverse else 0].t()
         # vmap has no rule for the product in place, which needs no second buffer.
         return grad + first @ h0 if is_transformed() else grad.addmm_(first, h0)
     previous = previous_states(states, h0, cont, lengths, reverse, batch_first)
-    return weight_gradient(rows_of(grad_gates), rows_of(previous))
+    return weight_gradient(rows_of(grad_gates), rows_of(previous), cuts, reverse)
 
 
 def gradients(
@@ -168,18 +199,23 @@ def gradients(
         grad_gates = grad_gates + injected.gates
         grad_h0 = grad_h0 + injected.h0
     _, needs_hh, needs_hr, needs_static, needs_h0, needs_c0 = needs
-    grad_hh = grad_hr = None
+    cuts = scan_cuts(grad_gates, batch_first)
+    grad_hh = grad_hr = grad_static = None
     if needs_hh:
+        options = (reverse, batch_first, cuts)
         grad_hh = _gradient_at_weight_hh(
-            grad_gates, saved.states, saved.h0, saved.cont, saved.lengths, reverse, batch_first
+            grad_gates, saved.states, saved.h0, saved.cont, saved.lengths, *options
         )
     if needs_hr:
-        grad_hr = weight_gradient(rows_of(grad_hidden), rows_of(saved.unprojected))
+        rows = rows_of(saved.unprojected)
+        grad_hr = weight_gradient(rows_of(grad_hidden), rows, cuts, reverse)
+    if needs_static:
+        grad_static = static_gradient(grad_gates, batch_first, cuts, reverse)
     return (
         grad_gates,
         grad_hh,
         grad_hr,
-        grad_gates.sum(1 if batch_first else 0) if needs_static else None,
+        grad_static,
         grad_h0 if needs_h0 else None,
         grad_c0 if needs_c0 else None,
     )

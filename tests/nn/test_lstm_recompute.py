@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -76,27 +76,17 @@ def test_windows_change_nothing(problem: Any, backend: str) -> None:
         assert_equal_to_oracle(*pair, f"result {number}", GRADIENT)
 
 
-@given(steps=st.integers(1, 40), every=st.integers(1, 12), seed=st.integers(0, 2**31))
-def test_no_bit_differs_from_windows_that_are_kept(steps: int, every: int, seed: int) -> None:
-    """Calls one after the other with the state carried form the same products."""
-    # A call of a single step takes the library's product.
-    assume(every > 1 and steps % every != 1)
-    torch.manual_seed(seed)
-    module = lrcn_fast.LSTM(5, 7)
-    x, weight = torch.randn(steps, 3, 5), torch.randn(steps, 3, 7)
-    module.recompute_every = every
-    actual = module(x)[0]
-    found = torch.autograd.grad((actual * weight).sum(), list(module.parameters()))
-    module.recompute_every = None
-    state, outputs = None, []
-    for part in x.split(every):
-        output, state = module(part, state)
-        outputs.append(output)
-    joined = torch.cat(outputs)
-    assert_bitwise_equal(actual, joined, "output")
-    expected = torch.autograd.grad((joined * weight).sum(), list(module.parameters()))
-    for name, pair in zip(dict(module.named_parameters()), zip(found, expected), strict=True):
-        assert_bitwise_equal(*pair, name)
+@pytest.mark.parametrize("every", [50, 1100])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_no_bit_differs(every: int, dtype: torch.dtype, bidirectional: bool) -> None:
+    """Against a call that keeps everything: blocks are whole pieces of its sums."""
+    module = lrcn_fast.LSTM(6, 5, static_size=2, bidirectional=bidirectional, dtype=dtype)
+    tensors = [torch.randn(2500, 2, 6, dtype=dtype)]
+    options = {"static": torch.randn(2, 2, dtype=dtype)}
+    actual, expected = (outcome(module, k, tensors, options) for k in (every, None))
+    for number, pair in enumerate(zip(actual, expected, strict=True)):
+        assert_bitwise_equal(*pair, f"result {number}")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

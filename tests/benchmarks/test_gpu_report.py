@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import report as cpu_report
+from benchmarks import documents
 from benchmarks.gpu import report
 from benchmarks.gpu.floor import floor_of
 from tests.benchmarks import gpu_fakes
@@ -97,6 +97,7 @@ def test_a_result_that_has_just_begun_can_be_shown() -> None:
 
 def test_a_gpus_result_does_not_disturb_the_cpus(tmp_path: Path) -> None:
     (tmp_path / f"{gpu_fakes.STEM}.json").write_text(json.dumps(gpu_fakes.result()))
-    cpu = {"date": "2026-01-01", "settings": {"dtype": "float32"}}
-    (tmp_path / "cpu.json").write_text(json.dumps(cpu))
-    assert cpu_report.newest(tmp_path).stem == "cpu"
+    machine = {"cpu": "A", "cores": 2, "isa": "avx2", "threads": 2}
+    cpu = {"date": "2026-01-01", "settings": {"dtype": "float32"}, "machine": machine}
+    (tmp_path / "cpu-avx2-2t.json").write_text(json.dumps(cpu))
+    assert documents.published(tmp_path) == [cpu]

@@ -58,7 +58,7 @@ _STRICT = Variable(
 )
 _CPU_ISA = Variable(
     "LRCN_FAST_CPU_ISA",
-    ("auto", "baseline", "avx2", "avx512"),
+    ("auto", "baseline", "avx2", "avx512", "avx512bf16"),
     "auto",
     "The instruction set of the CPU kernels. `auto` takes the widest that the CPU has.",
 )

@@ -203,7 +203,7 @@ _library.define(
     fake=_fake,
     setup_context=_setup_context,
     backward=_backward,
-    forward_mode=lambda _, *arguments: functional.linear(*arguments),
+    forward_mode=lambda _, input, weight, bias, *ascending: functional.linear(input, weight, bias),
     vmap=_vmap,
 )
 _library.implement("linear", _linear)

@@ -9,7 +9,7 @@ sums over it are bit for bit those that ``linear`` and ``lstm_forward`` form of 
 
 import functools
 import itertools
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from lrcn_fast.ops import _library
 from lrcn_fast.ops._lstm_derivatives import previous_states
 from lrcn_fast.ops._pieces import piece_steps, step_cuts, without_first_step
-from lrcn_fast.ops.linear import multiply, row_sum, weight_gradient
+from lrcn_fast.ops.linear import multiply, project, row_sum, weight_gradient
 from lrcn_fast.ops.lstm import scan_cuts, static_gradient, unprojected
 
 __all__: list[str] = []
@@ -356,9 +356,44 @@ def _gradient(
     *tensors, border_h, border_c = ctx.saved_tensors
     needs = list(ctx.needs_input_grad[:_DIFFERENTIABLE])
     grads = (grad_output, grad_h_n, grad_c_n, grad_cells)
-    found = backward(*tensors, *ctx.options, border_h, border_c, *grads, needs)
-    at_tensors = [grad if need else None for grad, need in zip(found, needs, strict=True)]
+    if torch.is_grad_enabled():
+        at_tensors = _differentiable_gradient(backward, tensors, ctx.options, needs, grads)
+    else:
+        found = backward(*tensors, *ctx.options, border_h, border_c, *grads, needs)
+        at_tensors = [grad if need else None for grad, need in zip(found, needs, strict=True)]
     return (*at_tensors, *[None] * (_ARGUMENT_COUNT + 1 - _DIFFERENTIABLE))
+
+
+def _differentiable_gradient(
+    backward: Any,
+    tensors: list[Tensor | None],
+    options: Sequence[Any],
+    needs: list[bool],
+    grads: tuple[Tensor | None, ...],
+) -> list[Tensor | None]:
+    """The gradients that can be differentiated again: of all steps at once, which are kept."""
+    # Others than the caller's: a weight may have a part in the input too.
+    own = [None if x is None else x.view_as(x) for x in tensors]
+    layer = _Layer(*own, *options)  # type: ignore[arg-type]
+    suffix = backward._opname.removeprefix("lstm_windows_backward")
+    operator = getattr(torch.ops.lrcn_fast, "lstm_forward" + suffix).default
+    gates = project(layer.input, layer.weight_ih, layer.bias, layer.reverse)
+    window, states = (0, layer.steps), (layer.h0, layer.c0)
+    results = layer.scan(operator, gates, window, states, True, True)
+    pairs = [(x, grad) for x, grad in zip(results, grads) if grad is not None]
+    if not pairs:
+        return [None] * len(needs)
+    wanted = [x for x, need in zip(own, needs) if need and x is not None]
+    found = iter(
+        torch.autograd.grad(
+            [x for x, _ in pairs],
+            wanted,
+            [grad for _, grad in pairs],
+            create_graph=True,
+            allow_unused=True,
+        )
+    )
+    return [next(found) if need else None for need in needs]
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

@@ -9,7 +9,14 @@ from torch.nn import Parameter, RNNBase, init
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lrcn_fast import functional
-from lrcn_fast._arguments import check_cont, check_like, check_pair, check_recompute_every, describe
+from lrcn_fast._arguments import (
+    check_cont,
+    check_like,
+    check_pair,
+    check_recompute_every,
+    describe,
+    inside_transforms,
+)
 
 __all__ = ["LSTM"]
 
@@ -38,10 +45,18 @@ class LSTM(RNNBase):
         recompute_every: k, to train on long sequences: the backward computes windows of k steps
             anew instead of keeping everything, see :func:`lrcn_fast.functional.lstm`. An attribute:
             it may be set at any time.
+        keep_state: start each call without ``hx`` from the state that the one before ended with, as
+            Caffe's recurrent layers do. No gradient flows from call to call: windows of a long
+            sequence, one after another, are truncated backpropagation through time. ``cont`` cuts
+            the state where a sequence starts, :meth:`reset_state` forgets it. Not with
+            ``bidirectional``. An attribute too.
     """
 
     static_size: int
     recompute_every: int | None
+    keep_state: bool
+    # No buffers: DistributedDataParallel would give every process the first one's.
+    _kept: tuple[Tensor, Tensor] | None
     # Those that every LSTM has, or one with a bias or a static input; base class and __init__ make
     # them.
     weight_ih_l0: Parameter
@@ -65,7 +80,10 @@ class LSTM(RNNBase):
         *,
         static_size: int = 0,
         recompute_every: int | None = None,
+        keep_state: bool = False,
     ) -> None:
+        if keep_state and bidirectional:
+            raise ValueError("keep_state: expected False, because bidirectional=True sees the end")
         if type(static_size) is not int or static_size < 0:
             raise ValueError(f"static_size: expected an integer >= 0, got {static_size!r}")
         check_recompute_every(recompute_every)
@@ -84,6 +102,8 @@ class LSTM(RNNBase):
         )
         self.static_size = static_size
         self.recompute_every = recompute_every
+        self.keep_state = keep_state
+        self._kept = None
         if static_size == 0:
             return
         # After the others, so that those begin as torch.nn.LSTM's do under the same seed.
@@ -107,7 +127,8 @@ class LSTM(RNNBase):
 
         Args:
             input: (T, B, I), with ``batch_first`` (B, T, I), unbatched (T, I), or a PackedSequence.
-            hx: initial h (L*D, B, P) and c (L*D, B, H), unbatched without B; zeros when None.
+            hx: initial h (L*D, B, P) and c (L*D, B, H), unbatched without B; zeros when None, or
+                with ``keep_state`` what the call before left.
             cont: (T, B), with ``batch_first`` (B, T), unbatched (T,); bool or number. Where it is
                 zero the step starts a new sequence and the previous state is replaced by zeros.
                 The reverse direction is cleared when it leaves the sequence that starts there.
@@ -131,6 +152,84 @@ class LSTM(RNNBase):
                 f"static: expected {wanted} because static_size={self.static_size}, "
                 f"got {describe(static)}"
             )
+        if not self.keep_state:
+            return self._run(input, hx, cont, static, lengths, return_cells)
+        if hx is None:
+            hx = self._kept_for(input)
+        result = self._run(input, hx, cont, static, lengths, return_cells)
+        # Copies: the caller may change what is returned.
+        h_n, c_n = result[1]
+        self._kept = h_n.detach().clone(), c_n.detach().clone()
+        return result
+
+    def reset_state(self, rows: Tensor | None = None) -> None:
+        """Forget the state that ``keep_state`` kept, as at the start of new sequences.
+
+        Args:
+            rows: (B,) bool, which rows start anew; None for all, whose number may then change.
+
+        Raises:
+            ValueError: ``rows`` does not fit the rows of the state.
+            TypeError: ``rows`` is no tensor of bools.
+        """
+        if rows is None or self._kept is None:
+            self._kept = None
+            return
+        h, c = self._kept
+        if not isinstance(rows, Tensor) or rows.dtype != torch.bool:
+            raise TypeError(f"rows: expected a tensor of bools, got {describe(rows)}")
+        if h.dim() != 3 or rows.shape != h.shape[1:2]:
+            raise ValueError(f"rows: expected (B,) for states {describe(h)}, got {describe(rows)}")
+        started = rows.to(h.device).unsqueeze(1)
+        self._kept = h.masked_fill(started, 0), c.masked_fill(started, 0)
+
+    @property
+    def kept_state(self) -> tuple[Tensor, Tensor] | None:
+        """What the next call starts from, shaped like ``hx``; None before the first call."""
+        return self._kept
+
+    def _kept_for(self, input: Tensor | PackedSequence) -> tuple[Tensor, Tensor] | None:
+        if self.bidirectional:
+            raise ValueError("keep_state: expected False, because bidirectional=True sees the end")
+        if inside_transforms() or torch.compiler.is_exporting():
+            raise NotImplementedError(
+                "keep_state: a state cannot be kept under torch.func, torch.export or forward "
+                "mode; give hx instead"
+            )
+        if self._kept is None or not isinstance(input, Tensor | PackedSequence):
+            return None
+        h, c = self._kept
+        batch = None
+        if isinstance(input, PackedSequence):
+            data, batch = input.data, int(input.batch_sizes[0])
+        elif input.dim() == 3:
+            data, batch = input, input.shape[0 if self.batch_first else 1]
+        else:
+            data = input
+        kept = h.shape[1] if h.dim() == 3 else None
+        if batch != kept:
+            raise ValueError(
+                f"input: expected {_rows(kept)} as in the call before, whose state is kept, got "
+                f"{_rows(batch)}; reset_state() lets the number change"
+            )
+        return h.to(data), c.to(data)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "LSTM":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self._kept is not None:
+            h, c = self._kept
+            self._kept = fn(h), fn(c)
+        return self
+
+    def _run(
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Tensor, Tensor] | None,
+        cont: Tensor | None,
+        static: Tensor | None,
+        lengths: Tensor | None,
+        return_cells: bool,
+    ) -> tuple[Any, ...]:
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ValueError("lengths: expected None, because a PackedSequence has its own")
@@ -265,4 +364,10 @@ class LSTM(RNNBase):
         text: str = super().extra_repr()
         if self.static_size:
             text += f", static_size={self.static_size}"
-        return f"{text}, recompute_every={self.recompute_every}" if self.recompute_every else text
+        if self.recompute_every:
+            text += f", recompute_every={self.recompute_every}"
+        return f"{text}, keep_state=True" if self.keep_state else text
+
+
+def _rows(batch: int | None) -> str:
+    return "an unbatched sequence" if batch is None else f"B = {batch}"

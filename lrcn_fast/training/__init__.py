@@ -9,6 +9,7 @@ from lrcn_fast.training.checkpoint import (
     write_json,
 )
 from lrcn_fast.training.loop import TrainingConfig, train, warmup_cosine
+from lrcn_fast.training.windows import windows
 
 __all__ = [
     "CaffeSGD",
@@ -20,5 +21,6 @@ __all__ = [
     "step_decay",
     "train",
     "warmup_cosine",
+    "windows",
     "write_json",
 ]

@@ -268,10 +268,12 @@ def recur(runs: Sequence[Run], gates: Sequence[Tensor]) -> list[Results]:
         _tf32_products() if gates[0].device.type == "cuda" else 0,
     )
     if len(runs) > 1 and first.backend.suffix == "":
+        # AOTInductor passes an empty list on as None.
+        spare = [gates[0].new_empty(0)] * len(runs) if torch.compiler.is_exporting() else []
         lists = _NATIVE_SCANS(
             list(gates),
             [run.weights.hh for run in runs],
-            *(listed(tensors) for tensors in zip(*map(_optional, runs), strict=True)),
+            *(listed(tensors) or spare for tensors in zip(*map(_optional, runs), strict=True)),
             [run.reverse for run in runs],
             *options,
         )

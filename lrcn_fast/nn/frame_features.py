@@ -20,7 +20,8 @@ class FrameFeatures(nn.Module):
 
     Time is folded into the batch: frame t of clip b is row t*B + b, as in Caffe. Padding is neither
     read nor computed, and its features are zero. Where no parameter needs a gradient, no graph is
-    made; dropout acts in training all the same, as in Caffe.
+    made; dropout acts in training all the same, as in Caffe. A program of ``torch.export`` computes
+    all frames at once, padding too.
 
     Batch normalisation in training takes its statistics from the valid frames of one chunk, and
     with ``recompute`` updates the running ones twice.
@@ -89,7 +90,10 @@ class FrameFeatures(nn.Module):
         tensors = {"frames": frames, **options}
         self._check(tensors)
         lead = frames.shape[:2]
-        rows = self._valid_rows(lead, lengths, mask)
+        valid = self._valid(lead, lengths, mask)
+        if torch.compiler.is_exporting():
+            return self._all(tensors, valid)
+        rows = None if valid is None else _rows(valid)
         count = lead.numel() if rows is None else len(rows)
         if count == 0:
             blank = {name: x.new_zeros(1, *x.shape[2:]) for name, x in tensors.items()}
@@ -129,27 +133,33 @@ class FrameFeatures(nn.Module):
                 "and subtract the mean first, or give a preprocess that does"
             )
 
-    def _valid_rows(
+    def _valid(
         self, lead: torch.Size, lengths: Tensor | None, mask: Tensor | None
     ) -> Tensor | None:
-        """Which of the folded frames count, int64 on the CPU; None for all of them."""
+        """Which of the frames count, bool in their layout; None for all of them."""
         if lengths is not None and mask is not None:
             raise ValueError("mask: expected None, because lengths say which frames count")
         if lengths is not None:
             batch, steps = lead if self.batch_first else reversed(lead)
-            lengths = check_lengths(lengths, batch, steps, torch.empty(0))
-            valid = torch.arange(steps) < lengths.unsqueeze(1)
-            valid = valid if self.batch_first else valid.T
-        elif mask is not None:
+            # Tracing stays on the graph's device; else they are wanted on the host.
+            device = lengths.device if torch.compiler.is_exporting() else "cpu"
+            lengths = check_lengths(lengths, batch, steps, torch.empty(0, device=device))
+            valid = torch.arange(steps, device=device) < lengths.unsqueeze(1)
+            return valid if self.batch_first else valid.T
+        if mask is not None:
             if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
                 raise TypeError(f"mask: expected a bool tensor, got {describe(mask)}")
             if mask.shape != lead:
                 raise ValueError(f"mask: expected shape {tuple(lead)}, got {describe(mask)}")
-            valid = mask.cpu()
-        else:
-            return None
-        rows = valid.flatten().nonzero().squeeze(1)
-        return None if len(rows) == lead.numel() else rows
+        return mask
+
+    def _all(self, tensors: dict[str, Tensor], valid: Tensor | None) -> Tensor:
+        """Features (T, B, F) where no count of valid frames is known: of all, zero in padding."""
+        folded = self._compute({name: (x.flatten(0, 1), None) for name, x in tensors.items()})
+        features: Tensor = folded.unflatten(0, tensors["frames"].shape[:2])
+        if valid is None:
+            return features
+        return torch.where(valid.unsqueeze(2), features, features.new_zeros(()))
 
     def _chunk(self, pieces: dict[str, Piece]) -> Tensor:
         if self.recompute and torch.is_grad_enabled():
@@ -165,10 +175,11 @@ class FrameFeatures(nn.Module):
         frames = values.pop("frames")
         images = frames if self.preprocess is None else self.preprocess(frames, **values)
         features = self.net(images)
-        if not isinstance(features, Tensor) or features.dim() < 2 or len(features) != len(frames):
+        # Not len(): it would bind an exported program to the number of frames that is traced.
+        count = frames.shape[0]
+        if not isinstance(features, Tensor) or features.dim() < 2 or features.shape[0] != count:
             raise ValueError(
-                f"net: expected features ({len(frames)}, F) of {len(frames)} frames, "
-                f"got {describe(features)}"
+                f"net: expected features ({count}, F) of {count} frames, got {describe(features)}"
             )
         return features.flatten(1)
 
@@ -180,6 +191,12 @@ class FrameFeatures(nn.Module):
             "batch_first": self.batch_first,
         }
         return ", ".join(f"{name}={value}" for name, value in options.items() if value)
+
+
+def _rows(valid: Tensor) -> Tensor | None:
+    """Which of the folded frames count, int64 on the CPU; None for all of them."""
+    rows = valid.cpu().flatten().nonzero().squeeze(1)
+    return None if len(rows) == valid.numel() else rows
 
 
 def _gather(x: Tensor, rows: Tensor) -> Tensor:

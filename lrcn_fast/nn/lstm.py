@@ -145,6 +145,7 @@ class LSTM(RNNBase):
         Raises:
             ValueError: a shape, device or value is wrong.
             TypeError: a dtype is wrong.
+            NotImplementedError: a PackedSequence comes while ``torch.export`` traces.
         """
         if (static is not None) != (self.static_size > 0):
             wanted = f"a tensor (B, {self.static_size})" if self.static_size else "None"
@@ -324,6 +325,11 @@ class LSTM(RNNBase):
         static: Tensor | None,
         return_cells: bool,
     ) -> tuple[Any, ...]:
+        if torch.compiler.is_exporting():
+            raise NotImplementedError(
+                "input: a PackedSequence cannot be exported, because how many steps and rows it "
+                "has is among its values; give the padded sequence and lengths instead"
+            )
         # In the order of the lengths, as packing left them; h_n and c_n return to the caller's.
         order, back = input.sorted_indices, input.unsorted_indices
         padded, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))

@@ -90,6 +90,6 @@ $(STAMPS)/demo: pyproject.toml setup.py $(STAMPS)/torch-$(TORCH) | extension
 	touch $@
 
 $(STAMPS)/dev: pyproject.toml setup.py $(STAMPS)/torch-$(TORCH) | extension
-	$(PIP) -c $(STAMPS)/constraints.txt --no-build-isolation -e ".[video,captions,train,bench,dev]"
+	$(PIP) -c $(STAMPS)/constraints.txt --no-build-isolation -e ".[video,captions,train,export,bench,dev]"
 	$(PIP) --no-deps $(TEST_DATA)
 	touch $@

@@ -23,7 +23,7 @@ def test_json_describes_machine_build_and_backends(capsys: pytest.CaptureFixture
     assert list(backends) == ["native", "triton", "reference"]
     assert backends["native"]["available"]
     assert backends["reference"]["available"]
-    assert {"video", "captions", "train", "triton", "caffe", "bench", "dev"} == {
+    assert {"video", "captions", "train", "triton", "caffe", "export", "bench", "dev"} == {
         extra["name"] for extra in found["extras"]
     }
 

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "lrcn_fast"
 LAYERS = (
     ("__init__", "__main__", "cli", "doctor"),
     ("training", "data", "metrics"),
-    ("caffe",),
+    ("caffe", "export"),
     ("models", "decoding"),
     ("nn",),
     ("functional", "_direction"),

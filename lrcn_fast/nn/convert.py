@@ -62,6 +62,4 @@ def _replacement(module: nn.Module, path: str) -> nn.Module:
     new.__dict__.update(module.__dict__)
     # Bound to the old module, and would run its forward.
     new.__dict__["_compiled_call_impl"] = None
-    if new_class is LSTM:
-        new.__dict__.update(static_size=0, recompute_every=None)
     return new

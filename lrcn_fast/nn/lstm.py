@@ -52,11 +52,12 @@ class LSTM(RNNBase):
             ``bidirectional``. An attribute too.
     """
 
-    static_size: int
-    recompute_every: int | None
-    keep_state: bool
+    # In the class: convert() and modules pickled before an option existed have only torch's.
+    static_size: int = 0
+    recompute_every: int | None = None
+    keep_state: bool = False
     # No buffers: DistributedDataParallel would give every process the first one's.
-    _kept: tuple[Tensor, Tensor] | None
+    _kept: tuple[Tensor, Tensor] | None = None
     # Those that every LSTM has, or one with a bias or a static input; base class and __init__ make
     # them.
     weight_ih_l0: Parameter
@@ -103,7 +104,6 @@ class LSTM(RNNBase):
         self.static_size = static_size
         self.recompute_every = recompute_every
         self.keep_state = keep_state
-        self._kept = None
         if static_size == 0:
             return
         # After the others, so that those begin as torch.nn.LSTM's do under the same seed.

@@ -18,9 +18,9 @@ TREE = ROOT / "build" / "sanitized"
 # All that reach a kernel, but none that compiles or starts processes of its own.
 TESTS = [
     *["test_lstm_forward", "test_lstm_backward", "test_lstm_scans", "test_lstm_cell"],
-    *["test_lstm_step", "test_lstm_properties", "test_lstm_errors", "test_vocabulary_top_k"],
+    *["test_lstm_step", "test_lstm_properties", "test_lstm_errors", "test_arguments"],
     *["test_cross_entropy", "test_linear_cross_entropy", "test_frames_to_input"],
-    *["test_relu_max_pool_lrn", "test_relu_max_pool_lrn_properties"],
+    *["test_vocabulary_top_k", "test_relu_max_pool_lrn", "test_relu_max_pool_lrn_properties"],
     *["test_relu_max_pool_lrn_errors"],
 ]
 _LIBRARIES = ("libasan.so", "libubsan.so")

@@ -12,6 +12,7 @@ from torch.autograd import forward_ad
 __all__ = [
     "autocast_dtype",
     "check_cont",
+    "check_count",
     "check_floating",
     "check_integers",
     "check_lengths",
@@ -114,6 +115,14 @@ def check_number(name: str, value: object) -> float:
     if not isinstance(value, int | float):
         raise TypeError(f"{name}: expected a number, got {describe(value)}")
     return float(value)
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Check that ``value`` is an integer of at least ``least``."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name}: expected an integer, got {describe(value)}")
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least}, got {value}")
 
 
 def check_pair(hx: object) -> tuple[Tensor, Tensor]:

@@ -90,7 +90,7 @@ def split_params(
     """
     if isinstance(params, Tensor) or not isinstance(params, Sequence):
         raise TypeError(f"params: expected a list of tensors, got {describe(params)}")
-    each = 2 + 2 * bias + projects
+    each = 2 + 2 * bool(bias) + projects
     expected = directions * (layers * each + static)
     if len(params) != expected:
         raise ValueError(

@@ -11,9 +11,11 @@ import lrcn_fast.ops  # noqa: F401  Defines torch.ops.lrcn_fast.
 from lrcn_fast._arguments import (
     autocast_dtype,
     check_cont,
+    check_count,
     check_floating,
     check_lengths,
     check_like,
+    check_number,
     check_pair,
     check_recompute_every,
     describe,
@@ -95,12 +97,10 @@ def lstm(
     batch, steps = input.shape[:2] if batch_first else (input.shape[1], input.shape[0])
     if steps < 1:
         raise ValueError(f"input: expected at least one step in {letters}, got {describe(input)}")
-    if num_layers < 1:
-        raise ValueError(f"num_layers: expected at least 1, got {num_layers}")
-    if not 0 <= dropout <= 1:
+    check_count("num_layers", num_layers, 1)
+    if not 0 <= check_number("dropout", dropout) <= 1:
         raise ValueError(f"dropout: expected a probability within 0..1, got {dropout}")
-    if proj_size < 0:
-        raise ValueError(f"proj_size: expected at least 0, got {proj_size}")
+    check_count("proj_size", proj_size, 0)
     check_recompute_every(recompute_every)
     directions = 2 if bidirectional else 1
     layers = split_params(params, num_layers, directions, bias, proj_size > 0, static is not None)

@@ -185,7 +185,18 @@ def _register_rows(name: str, half: Half) -> None:
 
 def _define(name: str, signature: str, fake: Callable[..., Any]) -> None:
     _library.define(name + signature, tags=(torch.Tag.pt2_compliant_tag,))
-    torch.library.register_fake(f"{_NAMESPACE}::{name}", fake, lib=_library)
+
+    # Also called where only some tensors lie on "meta": nothing would fill the results.
+    def checked(*args: Any) -> Any:
+        arguments = torch.utils._pytree.tree_leaves(args)
+        devices = {x.device.type for x in arguments if isinstance(x, torch.Tensor)}
+        if "meta" in devices and len(devices) > 1:
+            raise RuntimeError(
+                f"lrcn_fast::{name}: all tensors must lie on one device, got {sorted(devices)}"
+            )
+        return fake(*args)
+
+    torch.library.register_fake(f"{_NAMESPACE}::{name}", checked, lib=_library)
 
 
 def _register_autocast(name: str, device_type: str, key: str) -> None:

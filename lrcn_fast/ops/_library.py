@@ -80,6 +80,7 @@ def define_both(
     setup_context: Callable[..., None],
     gradient: Callable[..., Any],
     second: tuple[Callable[..., None], Callable[..., Any]] | None = None,
+    reference: str | None = None,
     autocast: bool = True,
 ) -> None:
     """Define ``{name}_forward`` and ``{name}_backward``, without and with each of the suffixes.
@@ -87,11 +88,12 @@ def define_both(
     Args:
         gradient: takes the backward operator to call, then what autograd passes (ctx, grads ..).
         second: the gradient of the backward operator, after what saves for it; None refuses it.
+        reference: who has it then, of ``lrcn_fast.reference``; None for the operator's own name.
         autocast: as in :func:`define`.
     """
     for suffix in dict.fromkeys(("", *forward.implementations)):
         forward_name, backward_name = f"{name}_forward{suffix}", f"{name}_backward{suffix}"
-        _define_backward(backward_name, backward, second, f"lrcn_fast.reference.{name}")
+        _define_backward(backward_name, backward, second, reference or name)
         operator = getattr(torch.ops.lrcn_fast, backward_name).default
         define(
             forward_name,
@@ -150,7 +152,7 @@ def _define_backward(
         name,
         half,
         "second derivatives are not implemented; "
-        f"{reference} is made of ordinary torch operations and has them",
+        f"lrcn_fast.reference.{reference} is made of ordinary torch operations and has them",
     )
 
 

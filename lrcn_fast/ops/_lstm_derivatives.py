@@ -14,6 +14,7 @@ __all__ = [
     "Injected",
     "Saved",
     "backward_gradients",
+    "before_projection",
     "forward_tangents",
     "inject",
     "plus",
@@ -38,7 +39,7 @@ class Saved(NamedTuple):
     @property
     def unprojected(self) -> Tensor:
         """Output (T, B, H) before the projection."""
-        return self.activations[..., -self.cells.shape[2] :] * self.cells.tanh()
+        return before_projection(self.activations, self.cells)
 
     def scan(self, reverse: bool, batch_first: bool) -> Scan:
         """What the derivatives of the reference read."""
@@ -53,6 +54,11 @@ class Saved(NamedTuple):
             f"lrcn_fast::{name}: a gradient is asked for, but the forward was called "
             "without save_cells=True and save_activations=True"
         )
+
+
+def before_projection(activations: Tensor, cells: Tensor) -> Tensor:
+    """The outputs (T, B, H) of the units."""
+    return activations[..., -cells.shape[2] :] * cells.tanh()
 
 
 def previous_states(

@@ -132,11 +132,6 @@ def scan_cuts(sequence: Tensor, batch_first: bool) -> list[int]:
     return [0, first * second]
 
 
-def unprojected(activations: Tensor, cells: Tensor) -> Tensor:
-    """The outputs (T, B, H) of the units, before their projection."""
-    return activations[..., -cells.shape[2] :] * cells.tanh()
-
-
 def static_gradient(
     grad_gates: Tensor,
     batch_first: bool,

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from lrcn_fast.ops import _library
-from lrcn_fast.ops._lstm_derivatives import previous_states
+from lrcn_fast.ops._lstm_derivatives import before_projection, previous_states
 from lrcn_fast.ops._pieces import piece_steps, step_cuts, without_first_step
 from lrcn_fast.ops.linear import multiply, project, row_sum, weight_gradient
-from lrcn_fast.ops.lstm import scan_cuts, static_gradient, unprojected
+from lrcn_fast.ops.lstm import scan_cuts, static_gradient
 
 __all__: list[str] = []
 
@@ -258,7 +258,8 @@ def _blocks_from_last(
                 layer.batch_first,
                 layer.tf32,
             )
-            hidden = grad_hidden if layer.weight_hr is None else unprojected(activations, cells)
+            projects = layer.weight_hr is not None
+            hidden = before_projection(activations, cells) if projects else grad_hidden
             found.append((grad_gates, states, grad_hidden, hidden))
         in_time = found if layer.reverse else found[::-1]
         joined = (_join(parts, layer.time) for parts in zip(*in_time, strict=True))
@@ -420,4 +421,5 @@ _library.define_both(
     ),
     setup_context=_setup_context,
     gradient=_gradient,
+    reference="lstm",
 )

@@ -165,3 +165,13 @@ def test_nothing_hidden_backward(hidden: int, width: int) -> None:
     weights = [torch.zeros(4 * hidden, width), torch.zeros(width, hidden) if hidden else None]
     with pytest.raises(ERRORS, match="activations|cells|weight_hh|weight_hr"):
         OPS.lstm_backward(*grads, *saved, *weights, None, None, None, False, False)
+
+
+def test_windows_backward_has_no_gradient_of_its_own() -> None:
+    x, weight_ih, weight_hh = torch.randn(4, 2, 3), torch.randn(20, 3), torch.randn(20, 5)
+    arguments = (x.requires_grad_(), weight_ih, None, weight_hh, *[None] * 6, False, False, 2, 0)
+    output, _, _, _, *borders = OPS.lstm_windows_forward(*arguments, False)
+    needs = [True, *[False] * 7]
+    found = OPS.lstm_windows_backward(*arguments, *borders, output, None, None, None, needs)
+    with pytest.raises(RuntimeError, match=r"second derivatives.*reference\.lstm is"):
+        found[0].sum().backward()

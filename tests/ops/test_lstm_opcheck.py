@@ -36,6 +36,29 @@ def test_backward(case: Case, suffix: str) -> None:
     torch.library.opcheck(op, tensors.backward_arguments(saved[4], saved[3]))
 
 
+@pytest.mark.parametrize("suffix", ["", "_reference"])
+@pytest.mark.parametrize("case", CASES[4::8], ids=str)
+def test_windows(case: Case, suffix: str) -> None:
+    tensors = build(case, torch.float32)
+    gates, *rest = tensors.forward_arguments()
+    x, weight_ih, bias = torch.randn(*gates.shape[:2], 3), torch.randn(4 * case.H, 3), gates[0, 0]
+    arguments = (x, weight_ih, bias.clone(), *rest, 2, 0)
+    differentiable = arguments[:8]
+    for tensor in differentiable:
+        if tensor is not None:
+            tensor.requires_grad_()
+    forward = getattr(OPS, f"lstm_windows_forward{suffix}").default
+    torch.library.opcheck(forward, (*arguments, True))
+    with torch.no_grad():
+        output, h_n, c_n, cells, *borders = forward(*arguments, True)
+        needs = [tensor is not None for tensor in differentiable]
+        backward = getattr(OPS, f"lstm_windows_backward{suffix}").default
+        given = [None if x is None else x.detach() for x in arguments[:10]]
+        torch.library.opcheck(
+            backward, (*given, *arguments[10:], *borders, output, h_n, c_n, cells, needs)
+        )
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16], ids=str)
 def test_other_dtypes(dtype: torch.dtype) -> None:
     tensors = build(next(row for row in CASES if row.name == "all"), dtype)

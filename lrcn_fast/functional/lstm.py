@@ -24,10 +24,11 @@ from lrcn_fast._arguments import (
 )
 from lrcn_fast._direction import Run, Weights, cell_step, hidden_size, recur, split_params
 from lrcn_fast.backends import Backend, LstmSpec, choose
+from lrcn_fast.functional._columns import choose_columns, in_columns, may_fill_columns
 from lrcn_fast.functional._wavefront import choose_window, wavefront
 from lrcn_fast.ops.linear import project
 
-__all__ = ["lstm", "lstm_cell"]
+__all__ = ["check_layers", "choose_backend", "lstm", "lstm_cell", "stacked"]
 
 
 def lstm(
@@ -115,11 +116,18 @@ def lstm(
         lengths = check_lengths(lengths, batch, steps, input)
     if static is not None and layers[0].static is not None:
         check_like("static", static, (batch, layers[0].static.shape[-1]), "(B, S)", input)
-    chosen = _choose(input, hidden, proj_size, backend)
-    _check_weights(layers, directions, input, hidden, width)
+    chosen = choose_backend(input, hidden, proj_size, backend)
+    check_layers(layers, directions, input, hidden, width)
 
     tensors = (input, static, h0, c0, *params)
     needs_grad = needs_gradient(tensors)
+    drops = dropout > 0 and training
+    plain = hx is None and static is None and not drops and recompute_every is None
+    if lengths is not None and plain and may_fill_columns(input):
+        rows = (starts, lengths, batch_first)
+        found = _in_columns(input, layers, directions, chosen, *rows, needs_grad)
+        if found is not None:
+            return stacked(*found, return_cells)
     output = input
     if lengths is not None and needs_grad:
         output = _zero_past(lengths, input, batch_first)
@@ -140,7 +148,6 @@ def lstm(
         for index, weights in enumerate(layers)
     ]
     single = steps == 1 and lengths is None and not torch.compiler.is_exporting()
-    drops = dropout > 0 and training
     recomputes = recompute_every is not None and needs_grad and not torch.compiler.is_exporting()
     recomputes = recomputes and not is_transformed()
     window = 0
@@ -148,7 +155,7 @@ def lstm(
         window = choose_window(runs, input)
     if window:
         output, h_n, c_n, last_cells = wavefront(runs, output, window)
-        return _results(output, h_n, c_n, [last_cells], return_cells)
+        return stacked(output, h_n, c_n, [last_cells], return_cells)
     h_n, c_n = [], []
     cells: Sequence[Tensor] = ()
     for first in range(0, len(runs), directions):
@@ -165,7 +172,7 @@ def lstm(
         output = outputs[0] if directions == 1 else torch.cat(outputs, 2)
         if drops and first + directions < len(runs):
             output = torch_functional.dropout(output, dropout)
-    return _results(output, h_n, c_n, cells, return_cells)
+    return stacked(output, h_n, c_n, cells, return_cells)
 
 
 def lstm_cell(
@@ -210,41 +217,73 @@ def lstm_cell(
         if state is not None:
             check_like(name, state, (batch, hidden), "(B, H)", input)
     needs_grad = needs_gradient((input, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh))
-    chosen = _choose(input, hidden, 0, backend)
+    chosen = choose_backend(input, hidden, 0, backend)
     return cell_step(chosen, weights, input, h0, c0, None, needs_grad)
 
 
-def _results(
+def _in_columns(
+    input: Tensor,
+    layers: list[Weights],
+    directions: int,
+    backend: Backend,
+    cont: Tensor | None,
+    lengths: Tensor,
+    batch_first: bool,
+    needs_grad: bool,
+) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]] | None:
+    outer = input.shape[:2]
+    frames = torch.arange(outer.numel()).view(outer)
+    columns = choose_columns(
+        lengths,
+        frames.t() if batch_first else frames,
+        outer.numel(),
+        layers[0],
+        backend,
+        None if cont is None else cont.flatten(),
+        # Inference has a third of the products, and the same copies of its outputs.
+        1 if needs_grad else 32,
+    )
+    if columns is None:
+        return None
+    data = input.flatten(0, 1)
+    output, h_n, c_n, cells = in_columns(columns, data, layers, directions, backend, needs_grad)
+    return output.unflatten(0, outer), h_n, c_n, [x.unflatten(0, outer) for x in cells]
+
+
+def stacked(
     output: Tensor,
     h_n: list[Tensor],
     c_n: list[Tensor],
     cells: Sequence[Tensor],
     return_cells: bool,
 ) -> tuple[Any, ...]:
+    """Return what :func:`lstm` does, of the states of all layers and directions."""
     result = (output, (_stack(h_n), _stack(c_n)))
     if not return_cells:
         return result
-    return (*result, cells[0] if len(cells) == 1 else torch.cat(tuple(cells), 2))
+    return (*result, cells[0] if len(cells) == 1 else torch.cat(tuple(cells), -1))
 
 
 def _stack(states: list[Tensor]) -> Tensor:
     return states[0].unsqueeze(0) if len(states) == 1 else torch.stack(states)
 
 
-def _choose(input: Tensor, hidden: int, proj_size: int, requested: str | None) -> Backend:
+def choose_backend(input: Tensor, hidden: int, proj_size: int, requested: str | None) -> Backend:
+    """Return the backend for calls like this one; ``requested`` is a name or None."""
     device_type = input.device.type
     dtype = autocast_dtype(device_type) or input.dtype
     return choose(LstmSpec(device_type, dtype, hidden, proj_size), requested)
 
 
-def _check_weights(
+def check_layers(
     layers: list[Weights], directions: int, input: Tensor, hidden: int, width: int
 ) -> None:
+    """Check all weights against an input (.., I)."""
     for index, weights in enumerate(layers):
         layer, direction = divmod(index, directions)
         if index == directions:
             # What the layers after the first get.
-            input = input.new_empty(()).expand(*input.shape[:2], directions * width)
+            input = input.new_empty(()).expand(*input.shape[:-1], directions * width)
         weights.check(input, hidden, width, f"_l{layer}{'_reverse' if direction else ''}")
 
 

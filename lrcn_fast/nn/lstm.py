@@ -17,6 +17,7 @@ from lrcn_fast._arguments import (
     describe,
     inside_transforms,
 )
+from lrcn_fast.functional._packed import packed_lstm
 
 __all__ = ["LSTM"]
 
@@ -330,8 +331,41 @@ class LSTM(RNNBase):
                 "input: a PackedSequence cannot be exported, because how many steps and rows it "
                 "has is among its values; give the padded sequence and lengths instead"
             )
-        # In the order of the lengths, as packing left them; h_n and c_n return to the caller's.
+        found = None
+        plain = hx is None and cont is None and static is None and not self.recompute_every
+        if plain and not (self.dropout > 0 and self.training):
+            found = packed_lstm(
+                input.data,
+                input.batch_sizes,
+                self._params(),
+                num_layers=self.num_layers,
+                bias=self.bias,
+                bidirectional=self.bidirectional,
+                proj_size=self.proj_size,
+                return_cells=return_cells,
+            )
+        if found is None:
+            found = self._padded_and_packed(input, hx, cont, static, return_cells)
+        output, (h_n, c_n), *cells = found
+        # Rows are in the order of their lengths, as packing left them: back to the caller's.
         order, back = input.sorted_indices, input.unsorted_indices
+        if back is not None:
+            h_n, c_n = h_n.index_select(1, back), c_n.index_select(1, back)
+
+        def packed(data: Tensor) -> PackedSequence:
+            return PackedSequence(data, input.batch_sizes, order, back)
+
+        return (packed(output), (h_n, c_n), *(packed(cell) for cell in cells))
+
+    def _padded_and_packed(
+        self,
+        input: PackedSequence,
+        hx: tuple[Tensor, Tensor] | None,
+        cont: Tensor | None,
+        static: Tensor | None,
+        return_cells: bool,
+    ) -> tuple[Any, ...]:
+        order = input.sorted_indices
         padded, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))
         # Before anything is sorted: that would take rows from arguments of a wrong size in silence.
         steps, batch = padded.shape[:2]
@@ -353,17 +387,11 @@ class LSTM(RNNBase):
             )
             cont = None if cont is None else cont.index_select(1, order)
             static = None if static is None else static.index_select(0, order)
-        output, (h_n, c_n), *cells = self._padded(
+        output, states, *cells = self._padded(
             padded, hx, False, cont=cont, static=static, lengths=lengths, return_cells=return_cells
         )
-        if back is not None:
-            h_n, c_n = h_n.index_select(1, back), c_n.index_select(1, back)
-
-        def pack(sequence: Tensor) -> PackedSequence:
-            data = pack_padded_sequence(sequence, lengths).data
-            return PackedSequence(data, input.batch_sizes, order, back)
-
-        return (pack(output), (h_n, c_n), *(pack(cell) for cell in cells))
+        sequences = [pack_padded_sequence(x, lengths).data for x in (output, *cells)]
+        return (sequences[0], states, *sequences[1:])
 
     def extra_repr(self) -> str:
         """Describe the options that differ from their defaults."""

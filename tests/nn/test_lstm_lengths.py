@@ -7,10 +7,18 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 import lrcn_fast
+from lrcn_fast.functional import _columns
 from tests.helpers.modules import LAYOUTS, Layout, named_gradients, twins
 from tests.helpers.tolerance import GRADIENT, assert_bitwise_equal, assert_equal_to_oracle
 
 LENGTHS = [[7, 5, 4, 1], [4, 7, 1, 5]]
+
+
+@pytest.fixture(params=["padded", "columns"], autouse=True)
+def least_saved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These sizes are padded by themselves."""
+    if request.param == "columns":
+        monkeypatch.setattr(_columns, "LEAST_SAVED", 0)
 
 
 @pytest.mark.parametrize("lengths", LENGTHS, ids=["sorted", "unsorted"])

@@ -5,7 +5,7 @@ run over all frames of a batch then run over hardly more than those that exist.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,13 +61,15 @@ def _exchange(frames: Tensor, places: Tensor, count: int) -> Tensor:
 
 def may_fill_columns(input: Tensor) -> bool:
     """Return whether lengths can be looked at without waiting, and nothing traces or maps."""
-    plain = type(input) is Tensor and input.device.type == "cpu"
-    return plain and not torch.compiler.is_compiling() and not inside_transforms()
+    if type(input) is not Tensor or input.device.type != "cpu" or inside_transforms():
+        return False
+    return not torch.compiler.is_compiling() and torch._C._get_tracing_state() is None
 
 
 def choose_columns(
     lengths: Tensor,
-    frames: Tensor,
+    outer: tuple[int, int],
+    number: Callable[[], Tensor],
     count: int,
     weights: Weights,
     backend: Backend,
@@ -78,7 +80,8 @@ def choose_columns(
 
     Args:
         lengths: (B,).
-        frames: (T, B) the number of each frame in the batch.
+        outer: T and B.
+        number: returns (T, B) the number of each frame in the batch.
         count: n, the frames that the batch has.
         weights: of the first layer.
         backend: that runs the call.
@@ -88,30 +91,35 @@ def choose_columns(
     if backend.name != "native":
         return None
     given = lengths.tolist()
-    if not any(given):
+    all_steps, rows = outer
+
+    def pays(size: int, cost: int) -> bool:
+        saved = (all_steps * rows - size) * weights.ih.numel()
+        return saved >= copies * LEAST_SAVED and 5 * cost <= 4 * all_steps * (rows + 1)
+
+    # What columns without padding would cost at the least.
+    total = sum(given)
+    if total == 0 or not pays(total, total + max(given)):
         return None
     starts, columns, filled = _best_fill(given)
-    all_steps, rows = frames.shape
-    saved = all_steps * rows - max(filled) * len(filled)
-    if 5 * _cost(filled) > 4 * all_steps * (rows + 1):
-        return None
-    if saved * weights.ih.numel() < copies * LEAST_SAVED:
-        return None
     steps = max(filled)
     width, size = len(filled), steps * len(filled)
-    begin, column = torch.tensor(starts), torch.tensor(columns)
-    time = torch.arange(all_steps).unsqueeze(1)
+    if not pays(size, _cost(filled)):
+        return None
+    device = lengths.device
+    begin, column = (torch.tensor(x, device=device) for x in (starts, columns))
+    time = torch.arange(all_steps, device=device).unsqueeze(1)
     exists = time < lengths
     places = ((begin + time) * width + column)[exists]
-    numbers = frames[exists]
-    target = torch.full((count,), size).index_copy(0, numbers, places)
-    source = torch.full((size,), count).index_copy(0, places, numbers)
+    numbers = number()[exists]
+    target = torch.full((count,), size, device=device).index_copy(0, numbers, places)
+    source = torch.full((size,), count, device=device).index_copy(0, places, numbers)
     first = begin * width + column
-    goes_on = torch.ones(count, dtype=torch.bool) if cont is None else cont
+    goes_on = torch.ones(count, dtype=torch.bool, device=device) if cont is None else cont
     goes_on = _exchange(goes_on, target, size).index_fill(0, first[lengths > 0], False)
     return Columns(
         steps,
-        torch.tensor(filled),
+        torch.tensor(filled, device=device),
         goes_on.view(steps, width),
         target,
         source,
@@ -155,12 +163,13 @@ def in_columns(
     directions: int,
     backend: Backend,
     needs_grad: bool,
+    return_cells: bool,
 ) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]]:
     """Run all layers from zero states on the frames (n, I) of a batch.
 
     Returns:
         Output (n, D*P), h_n (B, P) and c_n (B, H) of each layer and direction, and the last
-        layer's cells (n, H) of each direction.
+        layer's cells (n, H) of each direction where they are asked for.
     """
     output = columns.enter(data)
     h_n: list[Tensor] = []
@@ -188,4 +197,5 @@ def in_columns(
         h_n += [columns.final(states, run.reverse) for run, states in zip(runs, outputs)]
         c_n += [columns.final(states, run.reverse) for run, states in zip(runs, cells)]
         output = outputs[0] if directions == 1 else torch.cat(outputs, 2)
-    return columns.leave(output), h_n, c_n, [columns.leave(states) for states in cells]
+    kept = cells if return_cells else []
+    return columns.leave(output), h_n, c_n, [columns.leave(states) for states in kept]

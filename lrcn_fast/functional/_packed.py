@@ -37,19 +37,28 @@ def packed_lstm(
         As :func:`lstm`, sequences as (N, ..); None where it costs less to pad them.
     """
     check_floating("input", data)
-    if data.dim() != 2 or not may_fill_columns(data):
+    given = batch_sizes.device.type == "cpu" and int(batch_sizes.sum()) == data.shape[0]
+    if data.dim() != 2 or not given or not may_fill_columns(data):
         return None
     directions = 2 if bidirectional else 1
     layers = split_params(params, num_layers, directions, bias, proj_size > 0, False)
     hidden = hidden_size(layers[0].hh, "_l0")
     backend = choose_backend(data, hidden, proj_size, None)
     check_layers(layers, directions, data, hidden, proj_size or hidden)
-    rows = torch.arange(int(batch_sizes[0]))
-    lengths = (batch_sizes.unsqueeze(1) > rows).sum(0)
-    frames = (batch_sizes.cumsum(0) - batch_sizes).unsqueeze(1) + rows
-    columns = choose_columns(lengths, frames, data.shape[0], layers[0], backend)
+    batch = int(batch_sizes[0])
+    rows = torch.arange(batch, device=batch_sizes.device)
+    # A row has as many steps as have more rows than come before it.
+    lengths = batch_sizes.shape[0] - torch.searchsorted(batch_sizes.flip(0), rows, right=True)
+    columns = choose_columns(
+        lengths,
+        (batch_sizes.shape[0], batch),
+        lambda: (batch_sizes.cumsum(0) - batch_sizes).unsqueeze(1) + rows,
+        data.shape[0],
+        layers[0],
+        backend,
+    )
     if columns is None:
         return None
     needs_grad = needs_gradient((data, *params))
-    found = in_columns(columns, data, layers, directions, backend, needs_grad)
+    found = in_columns(columns, data, layers, directions, backend, needs_grad, return_cells)
     return stacked(*found, return_cells)

@@ -125,7 +125,8 @@ def lstm(
     plain = hx is None and static is None and not drops and recompute_every is None
     if lengths is not None and plain and may_fill_columns(input):
         rows = (starts, lengths, batch_first)
-        found = _in_columns(input, layers, directions, chosen, *rows, needs_grad)
+        options = (needs_grad, return_cells)
+        found = _in_columns(input, layers, directions, chosen, *rows, *options)
         if found is not None:
             return stacked(*found, return_cells)
     output = input
@@ -230,12 +231,18 @@ def _in_columns(
     lengths: Tensor,
     batch_first: bool,
     needs_grad: bool,
+    return_cells: bool,
 ) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]] | None:
     outer = input.shape[:2]
-    frames = torch.arange(outer.numel()).view(outer)
+
+    def number() -> Tensor:
+        frames = torch.arange(outer.numel(), device=lengths.device).view(outer)
+        return frames.t() if batch_first else frames
+
     columns = choose_columns(
         lengths,
-        frames.t() if batch_first else frames,
+        (outer[1], outer[0]) if batch_first else (outer[0], outer[1]),
+        number,
         outer.numel(),
         layers[0],
         backend,
@@ -246,7 +253,8 @@ def _in_columns(
     if columns is None:
         return None
     data = input.flatten(0, 1)
-    output, h_n, c_n, cells = in_columns(columns, data, layers, directions, backend, needs_grad)
+    options = (needs_grad, return_cells)
+    output, h_n, c_n, cells = in_columns(columns, data, layers, directions, backend, *options)
     return output.unflatten(0, outer), h_n, c_n, [x.unflatten(0, outer) for x in cells]
 
 

@@ -115,3 +115,28 @@ def test_columns_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     module(torch.randn(4, 4, 2), lengths=lengths)
     module(pack_padded_sequence(torch.randn(4, 4, 2), lengths, enforce_sorted=False))
     assert batches == [2, 2]
+
+
+def test_a_traced_graph_takes_other_lengths() -> None:
+    module, x = LSTM(2, 3).requires_grad_(False), torch.randn(4, 4, 2)
+    with torch.no_grad():
+        traced = torch.jit.trace(
+            lambda x, lengths: module(x, lengths=lengths)[0], (x, torch.tensor([4, 1, 2, 1]))
+        )
+        lengths = torch.tensor([1, 3, 4, 2])
+        torch.testing.assert_close(traced(x, lengths), module(x, lengths=lengths)[0])
+
+
+def test_another_default_device() -> None:
+    module, x, lengths = LSTM(2, 3), torch.randn(4, 4, 2), torch.tensor([4, 1, 2, 1])
+    packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+    expected = [module(x, lengths=lengths)[0], module(packed)[0].data]
+    with torch.device("meta"):
+        found = [module(x, lengths=lengths)[0], module(packed)[0].data]
+    for mine, other in zip(found, expected, strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_nothing_is_decided_for_rows_of_equal_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_columns, "_best_fill", None)
+    LSTM(2, 3)(torch.randn(4, 3, 2), lengths=torch.tensor([4, 4, 4]))

@@ -37,8 +37,9 @@ def packed_lstm(
         As :func:`lstm`, sequences as (N, ..); None where it costs less to pad them.
     """
     check_floating("input", data)
-    given = batch_sizes.device.type == "cpu" and int(batch_sizes.sum()) == data.shape[0]
-    if data.dim() != 2 or not given or not may_fill_columns(data):
+    if data.dim() != 2 or not may_fill_columns(data):
+        return None
+    if batch_sizes.device.type != "cpu" or int(batch_sizes.sum()) != data.shape[0]:
         return None
     directions = 2 if bidirectional else 1
     layers = split_params(params, num_layers, directions, bias, proj_size > 0, False)
